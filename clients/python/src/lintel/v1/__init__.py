@@ -1,0 +1,1 @@
+"""The contract: messages and services generated from proto/lintel/v1 at build."""

@@ -1,0 +1,63 @@
+"""Generates the typed Python stubs of the contract, as a step of every build.
+
+hatchling calls it for the device (the repository's root) and for the thin client
+(clients/python); `pip install` and `pip install --editable` therefore always work on
+stubs that match proto/.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PROTO = REPOSITORY / "proto"
+STUBS = REPOSITORY / "clients" / "python" / "src"
+
+
+def generate() -> None:
+    """Writes `*_pb2.py`, `*_pb2_grpc.py` and their `.pyi` beside the client's sources.
+
+    Raises:
+        RuntimeError: protoc refused the contract; its own message is on stderr.
+    """
+    # Only there in a build environment.
+    import grpc_tools  # noqa: PLC0415
+    from grpc_tools import protoc  # noqa: PLC0415
+
+    sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
+    # The plugin's script lies beside the interpreter that runs the build, which is
+    # on PATH in pip's isolated environments; name it so that others work too.
+    plugin = Path(sys.executable).with_name("protoc-gen-mypy")
+    plugins = [f"--plugin=protoc-gen-mypy={plugin}"] if plugin.exists() else []
+    status = protoc.main(
+        [
+            "protoc",
+            *plugins,
+            f"-I{PROTO}",
+            f"-I{Path(grpc_tools.__file__).parent / '_proto'}",
+            f"--python_out={STUBS}",
+            f"--grpc_python_out={STUBS}",
+            f"--mypy_out=quiet:{STUBS}",
+            f"--mypy_grpc_out=quiet:{STUBS}",
+            *sources,
+        ]
+    )
+    if status != 0:
+        raise RuntimeError(f"protoc ended with status {status}")
+
+
+class ContractStubs(BuildHookInterface[Any]):
+    """Hatchling's build hook: generate before anything is packed."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Generates the stubs.
+
+        Args:
+            version: "standard" or "editable"; the stubs are the same for both.
+            build_data: Hatchling's; left as it is.
+        """
+        generate()

@@ -1,0 +1,1 @@
+"""What runs on the device. Each room imports only rooms below it (see pyproject.toml)."""

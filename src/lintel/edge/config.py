@@ -1,0 +1,344 @@
+"""The device's settings: one typed tree, one TOML file, environment variables over it.
+
+Every setting carries a sentence and its bounds; unknown keys are refused with the nearest
+known name. `LINTEL_SECTION__KEY` overrides `[section] key`, written as a TOML value
+(bare words are taken as strings).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from lintel.edge.errors import SettingsInvalidError
+
+ENVIRONMENT_PREFIX = "LINTEL_"
+MEBIBYTE = 1 << 20
+
+Role = Literal["monitor", "infer", "admin"]
+
+
+class Section(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A table of the settings file."""
+
+
+class Tls(Section):
+    """Encryption of TCP addresses."""
+
+    certificate: Annotated[
+        str, Meta(description="PEM file with the server's certificate chain; empty: no TLS.")
+    ] = ""
+    private_key: Annotated[str, Meta(description="PEM file with the certificate's key.")] = ""
+    client_authority: Annotated[
+        str,
+        Meta(description="PEM file of the authority that signs clients' certificates (mutual TLS)."),
+    ] = ""
+
+
+class Token(Section):
+    """A bearer token that callers may present."""
+
+    name: Annotated[str, Meta(min_length=1, description="Who holds it, for the logs.")]
+    sha256: Annotated[
+        str,
+        Meta(
+            pattern="^[0-9a-f]{64}$",
+            description="SHA-256 of the token in hexadecimal, so that the file holds no secret.",
+        ),
+    ]
+    roles: Annotated[
+        tuple[Role, ...],
+        Meta(
+            min_length=1,
+            description="What it may do: monitor (metadata), infer (all work), admin (models).",
+        ),
+    ]
+
+
+class Server(Section):
+    """The gRPC server."""
+
+    listen: Annotated[
+        tuple[str, ...],
+        Meta(min_length=1, description='Addresses: "HOST:PORT" or "unix:/path/to/socket".'),
+    ] = ("127.0.0.1:50051",)
+    insecure: Annotated[
+        bool,
+        Meta(description="Allow addresses beyond loopback without TLS and authentication."),
+    ] = False
+    workers: Annotated[
+        int, Meta(ge=0, le=256, description="Requests worked on at a time; 0: one a core.")
+    ] = 0
+    max_queue: Annotated[
+        int,
+        Meta(ge=0, le=4096, description="Requests that may wait for a worker; more are refused."),
+    ] = 8
+    max_streams: Annotated[
+        int, Meta(ge=1, le=1024, description="Video streams open at a time; more are refused.")
+    ] = 8
+    receive_timeout_s: Annotated[
+        float,
+        Meta(gt=0, le=600, description="Seconds a caller may take to send its request."),
+    ] = 10.0
+    max_message_mib: Annotated[
+        int, Meta(ge=1, le=1024, description="Largest message in MiB, either way.")
+    ] = 64
+    drain_s: Annotated[
+        float, Meta(ge=0, le=600, description="Seconds that work in flight gets at shutdown.")
+    ] = 10.0
+    keepalive_s: Annotated[
+        float, Meta(ge=1, le=86400, description="Seconds of silence before a peer is pinged.")
+    ] = 60.0
+    connection_age_s: Annotated[
+        float,
+        Meta(ge=0, le=2_592_000, description="Seconds after which a connection is renewed; 0: never."),
+    ] = 0.0
+    reflection: Annotated[
+        bool, Meta(description="Answer server reflection, for grpcurl and the like.")
+    ] = True
+    tls: Tls = field(default_factory=Tls)
+    tokens: Annotated[
+        tuple[Token, ...], Meta(description="Bearer tokens; with none, callers need none.")
+    ] = ()
+
+
+class Images(Section):
+    """Limits on pictures, checked on their headers before anything is decoded."""
+
+    max_bytes: Annotated[
+        int, Meta(ge=1024, le=1 << 30, description="Largest encoded picture in bytes.")
+    ] = 16 * MEBIBYTE
+    max_pixels: Annotated[
+        int, Meta(ge=1, le=1_000_000_000, description="Largest width times height.")
+    ] = 40_000_000
+    max_per_call: Annotated[
+        int, Meta(ge=1, le=4096, description="Most pictures in one call.")
+    ] = 64
+
+
+class Faces(Section):
+    """How faces are looked for."""
+
+    model: Annotated[str, Meta(min_length=1, description="Name of the face model.")] = "face-haar"
+    min_score: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="Faces scored below are left out; unset: the model's own."),
+    ] = None
+
+
+class Blur(Section):
+    """How faces are destroyed where a request does not say."""
+
+    method: Annotated[
+        Literal["fill", "pixelate", "gaussian"], Meta(description="What takes a face's place.")
+    ] = "gaussian"
+    shape: Annotated[
+        Literal["box", "ellipse"], Meta(description="The outline of what is covered.")
+    ] = "ellipse"
+    margin: Annotated[
+        float,
+        Meta(ge=0, le=2, description="Reach beyond the box on every side, as a share of its size."),
+    ] = 0.1
+
+
+class ModelSettings(Section):
+    """How one model runs."""
+
+    variant: Annotated[
+        str, Meta(description='Name of a variant of the package, or "auto".')
+    ] = "auto"
+    pool_size: Annotated[
+        int, Meta(ge=0, le=64, description="Sessions open at a time; 0: as many as workers.")
+    ] = 0
+    threads: Annotated[
+        int, Meta(ge=1, le=64, description="Threads of the backend for one inference.")
+    ] = 1
+    providers: Annotated[
+        tuple[str, ...],
+        Meta(min_length=1, description="ONNX Runtime execution providers, best first."),
+    ] = ("CPUExecutionProvider",)
+
+
+class Models(Section):
+    """The model packages on the device."""
+
+    directory: Annotated[
+        str, Meta(description="Folder of model packages, one folder each; empty: built-in ones only.")
+    ] = ""
+    default: ModelSettings = field(default_factory=ModelSettings)
+    override: Annotated[
+        dict[str, ModelSettings], Meta(description="Settings of single models, by name.")
+    ] = field(default_factory=dict)
+
+    def for_model(self, name: str) -> ModelSettings:
+        """Returns the settings of the model called `name`."""
+        return self.override.get(name, self.default)
+
+
+class Metrics(Section):
+    """Prometheus metrics over HTTP."""
+
+    listen: Annotated[
+        str, Meta(description='"HOST:PORT" of the metrics page; empty: none.')
+    ] = ""
+
+
+class Log(Section):
+    """Logs, one line an event, on standard error."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least level shown.")
+    ] = "info"
+    format: Annotated[
+        Literal["text", "json"], Meta(description="Lines for people or for programs.")
+    ] = "text"
+
+
+class Settings(Section):
+    """All settings of the device."""
+
+    server: Server = field(default_factory=Server)
+    images: Images = field(default_factory=Images)
+    faces: Faces = field(default_factory=Faces)
+    blur: Blur = field(default_factory=Blur)
+    models: Models = field(default_factory=Models)
+    metrics: Metrics = field(default_factory=Metrics)
+    log: Log = field(default_factory=Log)
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Reads the settings.
+
+    Args:
+        path: The TOML file; None for the defaults alone.
+        environment: Where `LINTEL_SECTION__KEY` overrides are looked for.
+
+    Returns:
+        The settings, validated.
+
+    Raises:
+        SettingsInvalidError: The file is missing or not TOML, or a key or value is wrong;
+            `field` names the key.
+    """
+    tree: dict[str, Any] = {}
+    if path is not None:
+        try:
+            tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsInvalidError(
+                f"The settings file {path} cannot be read: {error.strerror}."
+            ) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsInvalidError(
+                f"The settings file {path} is not valid TOML: {error}."
+            ) from error
+    _override(tree, environment)
+    return parse(tree)
+
+
+def parse(tree: Mapping[str, Any]) -> Settings:
+    """Validates a tree of plain values, as a TOML file gives it.
+
+    Raises:
+        SettingsInvalidError: A key is unknown or a value wrong; `field` names the key.
+    """
+    _refuse_unknown_keys(tree, Settings, "")
+    try:
+        return msgspec.convert(tree, Settings)
+    except msgspec.ValidationError as error:
+        problem, _, where = str(error).partition(" - at `$")
+        name = where.strip("`").lstrip(".")
+        raise SettingsInvalidError(
+            f"The setting {name or 'tree'} is wrong: {problem}.", field=name
+        ) from error
+
+
+def render(settings: Settings) -> str:
+    """Writes settings as a commented TOML file that `load` reads back to the same settings."""
+    lines: list[str] = []
+    _render_table(settings, "", lines)
+    return "\n".join(lines).strip() + "\n"
+
+
+def _override(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
+    """Puts `LINTEL_A__B=value` into `tree` as a.b."""
+    for name, text in sorted(environment.items()):
+        if not name.startswith(ENVIRONMENT_PREFIX) or "__" not in name:
+            continue
+        *tables, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        table: Any = tree
+        for step in tables:
+            table = table.setdefault(step, {})
+            if not isinstance(table, dict):
+                raise SettingsInvalidError(
+                    f"The environment variable {name} names no table.", field=".".join(tables)
+                )
+        table[key] = value
+
+
+def _refuse_unknown_keys(tree: Mapping[str, Any], section: type[Struct], prefix: str) -> None:
+    """Raises on the first key that `section` does not know, with the nearest that it does."""
+    known = get_type_hints(section)
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if key not in known:
+            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            hint = f" Did you mean {prefix}{nearest[0]}?" if nearest else ""
+            raise SettingsInvalidError(f"There is no setting {name}.{hint}", field=name)
+        kind = known[key]
+        if not isinstance(value, Mapping):
+            continue
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            _refuse_unknown_keys(value, kind, f"{name}.")
+        elif section is Models:
+            for model, table in value.items():
+                if isinstance(table, Mapping):
+                    _refuse_unknown_keys(table, ModelSettings, f"{name}.{model}.")
+
+
+def _render_table(section: Struct, prefix: str, lines: list[str]) -> None:
+    if prefix:
+        lines += ["", f"# {(type(section).__doc__ or '').strip()}", f"[{prefix}]"]
+    described = get_type_hints(type(section), include_extras=True)
+    tables: list[tuple[str, Struct]] = []
+    for name in section.__struct_fields__:
+        value = getattr(section, name)
+        if isinstance(value, Struct):
+            tables.append((name, value))
+            continue
+        if isinstance(value, dict):
+            tables += [(f"{name}.{_toml(key, key=True)}", table) for key, table in value.items()]
+            continue
+        description = described[name].__metadata__[0].description
+        assignment = f"{name} = {_toml(value)}" if value is not None else f"# {name} ="
+        lines += [f"# {description}", assignment]
+    for name, table in tables:
+        _render_table(table, f"{prefix}.{name}" if prefix else name, lines)
+
+
+def _toml(value: Any, *, key: bool = False) -> str:
+    """Writes one value as TOML; the tree holds only these kinds."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        if key and re.fullmatch(r"[A-Za-z0-9_-]+", value):
+            return value
+        return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, Struct):
+        pairs = (f"{name} = {_toml(getattr(value, name))}" for name in value.__struct_fields__)
+        return f"{{ {', '.join(pairs)} }}"
+    return repr(value)
