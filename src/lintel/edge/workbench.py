@@ -18,10 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lintel.edge.errors import InferenceFailedError, InvalidArgumentError
-from lintel.edge.images import ImageFormat, ImageLimits, Picture, PixelFormat
-from lintel.edge.images import decode as decode_image
-from lintel.edge.images import encode as encode_image
-from lintel.edge.images import from_raw, to_raw
+from lintel.edge.images import (
+    ImageFormat,
+    ImageLimits,
+    Picture,
+    PixelFormat,
+    decode,
+    encode,
+    from_raw,
+    to_raw,
+)
 from lintel.edge.tasks.blur import BlurMethod, BlurOptions, BlurShape, blur_regions, blur_whole
 from lintel.edge.tasks.faces import Detections
 from lintel.edge.tasks.statistics import ImageStatistics, compute_statistics
@@ -264,7 +270,7 @@ class Workbench:
         times = times if times is not None else StageTimes()
         tasks = work.tasks
         look = Task.DETECT in tasks or (Task.BLUR in tasks and not work.cover.whole_frame)
-        detector = self._runtime.face_detector(self._model(work.detection)) if look else None
+        detector = self._runtime.face_detector(work.detection.model) if look else None
         with times.measure("decode"):
             picture = self._decode(image, tasks, detector)
         statistics: ImageStatistics | None = None
@@ -287,9 +293,6 @@ class Workbench:
                 blurred = _write(picture, work.output)
         return WorkResult(picture.width, picture.height, detections, blurred, statistics, times)
 
-    def _model(self, detection: DetectionOptions) -> str:
-        return detection.model or self._settings.faces.model
-
     def _min_score(self, detection: DetectionOptions) -> float | None:
         if detection.min_score is not None:
             return detection.min_score
@@ -303,8 +306,8 @@ class Workbench:
             size = (image.width, image.height)
             return from_raw(image.data, image.pixel_format, *size, image.stride_bytes, self._limits)
         if detector is not None and tasks == {Task.DETECT}:
-            return decode_image(image.data, self._limits, depth8=True, long_side=detector.long_side)
-        return decode_image(image.data, self._limits, depth8=Task.STATISTICS not in tasks)
+            return decode(image.data, self._limits, depth8=True, long_side=detector.long_side)
+        return decode(image.data, self._limits, depth8=Task.STATISTICS not in tasks)
 
     def _cover(self, picture: Picture, detections: Detections | None, cover: CoverOptions) -> None:
         """Destroys `detections`, or everything where there are none to go by."""
@@ -338,7 +341,7 @@ def _write(picture: Picture, output: OutputOptions) -> BlurredImage:
     pixels = _eight_bit(picture)
     format_ = output.format or picture.format
     if format_ is not None:
-        return BlurredImage(EncodedImage(encode_image(pixels, format_, output.quality)), format_)
+        return BlurredImage(EncodedImage(encode(pixels, format_, output.quality)), format_)
     if picture.raw_format is None:
         raise InvalidArgumentError("The picture has no format to be written in.", field="format")
     data = to_raw(pixels, picture.raw_format)

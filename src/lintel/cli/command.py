@@ -1,0 +1,192 @@
+"""The command `lintel` itself, and the commands about the device: serve, config, doctor."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from lintel.cli.options import config_option, load_settings
+from lintel.cli.picture_commands import blur, detect, stats
+from lintel.edge.errors import LintelError
+
+if TYPE_CHECKING:
+    from lintel.edge.doctor import Finding
+
+DONE, SOME_FAILED, COULD_NOT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
+COLOUR_OF_OUTCOME = {"ok": "green", "note": None, "warning": "yellow", "failure": "red"}
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  lintel blur photo.jpg --out blurred
+  lintel serve
+\b
+Exit status: 0 all is well, 1 some pictures or checks failed, 2 the command could not be
+carried out, 130 interrupted.""",
+)
+@click.version_option(package_name="lintel", message="lintel %(version)s")
+def lintel() -> None:
+    """A private, dependable door or kiosk from any small Linux box with a camera.
+
+    Blurs faces, finds them, and measures pictures: here, or as a server for others.
+    """
+
+
+@lintel.command(
+    epilog="""\b
+Examples:
+  lintel serve
+  lintel serve --listen 127.0.0.1:50051 --listen unix:/run/lintel/socket
+  lintel serve --config /etc/lintel.toml"""
+)
+@click.option(
+    "--listen",
+    multiple=True,
+    metavar="ADDRESS",
+    help='"HOST:PORT" or "unix:/path/to/socket"; may be given again.'
+    " [default: as the settings say, 127.0.0.1:50051]",
+)
+@config_option
+def serve(listen: tuple[str, ...], config: Path | None) -> None:
+    """Serves other programs over gRPC, until it is stopped with Ctrl-C or SIGTERM."""
+    import msgspec  # noqa: PLC0415 - not for --help
+
+    settings = load_settings(config)
+    if listen:
+        server = msgspec.structs.replace(settings.server, listen=listen)
+        settings = msgspec.structs.replace(settings, server=server)
+    from lintel.edge.service import serve as run_server  # noqa: PLC0415
+
+    run_server(settings, _announce)
+
+
+def _announce(addresses: tuple[str, ...]) -> None:
+    """Tells where the device listens, and a command that tries it."""
+    click.echo(
+        f"Serving on {', '.join(addresses)}. Try it:"
+        f" lintel blur photo.jpg --out blurred --server {addresses[0]}"
+    )
+    sys.stdout.flush()
+
+
+@lintel.group()
+def config() -> None:
+    """Shows and checks the settings."""
+
+
+@config.command(
+    epilog="""\b
+Examples:
+  lintel config show
+  lintel config show > lintel.toml"""
+)
+@config_option
+def show(config: Path | None) -> None:
+    """Writes the settings in force as a commented settings file.
+
+    They are the defaults, the settings file over them, and the environment over both:
+    LINTEL_SERVER__WORKERS=2 is workers = 2 under [server].
+    """
+    from lintel.edge.config import render  # noqa: PLC0415
+
+    click.echo(render(load_settings(config)), nl=False)
+
+
+@config.command(
+    epilog="""\b
+Example:
+  lintel config check --config lintel.toml"""
+)
+@config_option
+def check(config: Path | None) -> None:
+    """Checks the settings without starting anything."""
+    load_settings(config)
+    click.echo("The settings are valid.")
+
+
+@lintel.command(
+    epilog="""\b
+Examples:
+  lintel doctor
+  lintel doctor --config /etc/lintel.toml --json"""
+)
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
+def doctor(config: Path | None, as_json: bool) -> None:
+    """Examines this device: what it has, what is missing, and how to mend it."""
+    from lintel.edge.doctor import Outcome, examine  # noqa: PLC0415
+
+    findings: list[Finding] = []
+    for finding in examine(config):
+        findings.append(finding)
+        if not as_json:
+            _print_finding(finding)
+    if as_json:
+        click.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
+    if any(finding.outcome is Outcome.FAILURE for finding in findings):
+        raise click.exceptions.Exit(SOME_FAILED)
+
+
+def _print_finding(finding: Finding) -> None:
+    word = click.style(f"{finding.outcome:<8}", fg=COLOUR_OF_OUTCOME[finding.outcome])
+    click.echo(f"{word} {finding.check}: {finding.message}")
+    if finding.hint:
+        click.echo(f"{'':8} {finding.hint}")
+
+
+for _command in (blur, detect, stats):
+    lintel.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs a command line, and exits with its status.
+
+    Args:
+        arguments: What follows the command's name; None: those of this process.
+    """
+    from lintel.cli.engines import EngineFailedError  # noqa: PLC0415
+    from lintel.cli.files import FileFailedError  # noqa: PLC0415
+
+    # What SIGTERM leaves behind is then as whole as what Ctrl-C does.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        status = lintel.main(arguments, prog_name="lintel", standalone_mode=False)
+        # What standard output refuses is told here, not at the interpreter's end.
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except LintelError as error:
+        status = _fail(error.message)
+    except (EngineFailedError, FileFailedError) as error:
+        status = _fail(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        status = INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read this, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = READER_GONE
+    except OSError as error:
+        status = _fail(f"The output cannot be written: {error.strerror}.")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status if isinstance(status, int) else DONE)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str) -> int:
+    click.echo(f"Error: {message}", err=True)
+    return COULD_NOT

@@ -1,0 +1,127 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from lintel.cli.engines import Engine
+    from lintel.edge.config import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    envvar="LINTEL_CONFIG",
+    help="Settings file; LINTEL_CONFIG may name it too. Without one, the defaults hold.",
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+pictures_argument = click.argument("pictures", nargs=-1, required=True, metavar="PICTURES...")
+
+
+class Share(click.FloatRange):
+    """A number in a range; NaN, which compares with nothing, is in none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Reads the number."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail("A number is needed.", param, ctx)
+        return number
+
+
+min_score_option = click.option(
+    "--min-score",
+    type=Share(0, 1),
+    metavar="SHARE",
+    help="Leave out faces scored below this, 0 to 1. [default: as the device is set]",
+)
+
+
+def place_options(command: Command) -> Command:
+    """Adds the options that say where pictures are worked on."""
+    options = (
+        click.option("--local", is_flag=True, help="Work in this process: the default."),
+        click.option(
+            "--server",
+            metavar="ADDRESS",
+            envvar="LINTEL_SERVER",
+            help='Have a server do the work: "HOST:PORT" or "unix:/path". LINTEL_SERVER may name'
+            " it too.",
+        ),
+        click.option(
+            "--token",
+            envvar="LINTEL_TOKEN",
+            help="Bearer token for the server; better kept in LINTEL_TOKEN, as others can see"
+            " command lines.",
+        ),
+        click.option(
+            "--root-certificates",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            envvar="LINTEL_ROOT_CERTIFICATES",
+            help="Who signed the server's certificate, in PEM; turns TLS on.",
+        ),
+        config_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def load_settings(path: Path | None) -> Settings:
+    """Reads the settings.
+
+    Raises:
+        SettingsInvalidError: They are wrong.
+    """
+    from lintel.edge import config  # noqa: PLC0415 - not for --help
+
+    return config.load(path)
+
+
+def open_engine(
+    *,
+    local: bool,
+    server: str | None,
+    token: str | None,
+    root_certificates: Path | None,
+    config: Path | None,
+) -> tuple[Engine, int]:
+    """Opens what works on pictures, as the options of `place_options` say.
+
+    Returns:
+        The engine, and the largest picture in bytes to read for it.
+
+    Raises:
+        click.UsageError: The options contradict each other.
+        LintelError: The settings are wrong, or the models cannot be had.
+        EngineFailedError: The server is not to be reached.
+    """
+    from lintel.cli.engines import LocalEngine, ServerEngine  # noqa: PLC0415
+
+    given = {name for name in ("server", "config") if _on_command_line(name)}
+    if local and "server" in given:
+        raise click.UsageError("--local and --server contradict each other: give one of them.")
+    if server and not local:
+        if "config" in given:
+            raise click.UsageError("A server has settings of its own: leave --config out.")
+        # The limits of this process do not bind a server, but no picture is read without one.
+        settings = load_settings(None)
+        return ServerEngine(server, token, root_certificates), settings.images.max_bytes
+    settings = load_settings(config)
+    return LocalEngine(settings), settings.images.max_bytes
+
+
+def _on_command_line(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE

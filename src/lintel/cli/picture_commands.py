@@ -1,0 +1,313 @@
+"""The commands that work on pictures: blur, detect, stats."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+from lintel.cli import sheets
+from lintel.cli.batch import Batch
+from lintel.cli.files import make_folder, read_picture, refuse_existing, whole_file
+from lintel.cli.names import counted, listed, shown
+from lintel.cli.options import (
+    Share,
+    min_score_option,
+    open_engine,
+    overwrite_option,
+    pictures_argument,
+    place_options,
+)
+from lintel.cli.pictures import PictureFile, find_pictures
+
+if TYPE_CHECKING:
+    from lintel.cli.engines import BlurChoices, Engine
+
+Result = TypeVar("Result")
+
+SUFFIX_OF_FORMAT = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
+csv_option = click.option(
+    "--csv",
+    "csv_file",
+    metavar="FILE",
+    help='Write CSV to a file, or to standard output with "-", instead of a table.',
+)
+
+
+class BlurOutput(NamedTuple):
+    """Where blurred pictures go.
+
+    Attributes:
+        folder: Under which they keep their names and places.
+        suffix: What their names end in; "": as before.
+        overwrite: Replace files that are there.
+    """
+
+    folder: Path
+    suffix: str
+    overwrite: bool
+
+    def target(self, picture: PictureFile) -> Path:
+        """Returns the file that a picture becomes."""
+        target = self.folder / picture.place
+        return target.with_suffix(self.suffix) if self.suffix else target
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lintel blur photo.jpg --out blurred
+  lintel blur holiday --out blurred --method fill --shape box --overwrite"""
+)
+@pictures_argument
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the results; it is made if need be.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["fill", "pixelate", "gaussian"]),
+    help="What takes the place of a face. [default: as the device is set, gaussian]",
+)
+@click.option(
+    "--shape",
+    type=click.Choice(["box", "ellipse"]),
+    help="The outline of what is covered. [default: as the device is set, ellipse]",
+)
+@click.option(
+    "--margin",
+    type=Share(0, 2),
+    metavar="SHARE",
+    help="Reach beyond the face on every side, as a share of its size, 0 to 2."
+    " [default: as the device is set, 0.1]",
+)
+@click.option(
+    "--whole-frame", is_flag=True, help="Cover whole pictures, without looking for faces."
+)
+@min_score_option
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(list(SUFFIX_OF_FORMAT)),
+    help="Format of the results. [default: as each picture came]",
+)
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=85,
+    show_default=True,
+    help="Of JPEG and WebP.",
+)
+@overwrite_option
+@place_options
+def blur(
+    pictures: tuple[str, ...],
+    out: Path,
+    overwrite: bool,
+    **options: Any,
+) -> None:
+    """Writes pictures anew with every found face destroyed.
+
+    PICTURES are files, and folders, in which pictures are found all the way down. Results keep
+    their names and their places in a folder; metadata, such as where a picture was taken, does
+    not survive. A picture that cannot be blurred is not written.
+    """
+    from lintel.cli.engines import BlurChoices  # noqa: PLC0415
+
+    choices = BlurChoices(
+        **{field.name: options.pop(field.name) for field in dataclasses.fields(BlurChoices)}
+    )
+    output = BlurOutput(out, SUFFIX_OF_FORMAT.get(choices.output_format or "", ""), overwrite)
+    found = find_pictures(pictures, leave_out=out)
+    check_targets(found.pictures, output)
+    engine, max_bytes = open_engine(**options)
+    make_folder(out)
+    batch = Batch(found)
+    with engine:
+        faces = {
+            picture.name: count
+            for picture, count in batch.run(
+                lambda picture: blur_file(engine, picture, choices, output, max_bytes),
+                engine.workers,
+            )
+        }
+    _tell_blurred(faces, output, whole_frame=choices.whole_frame)
+    batch.finish()
+
+
+def blur_file(
+    engine: Engine, picture: PictureFile, choices: BlurChoices, output: BlurOutput, max_bytes: int
+) -> int:
+    """Blurs one file into another.
+
+    Returns:
+        How many faces were destroyed.
+
+    Raises:
+        LintelError: The picture cannot be served, ...
+        PictureRefusedError: ... or not by the server,
+        FileFailedError: ... or not read or written.
+    """
+    target = output.target(picture)
+    refuse_existing(target, overwrite=output.overwrite)
+    blurred = engine.blur(read_picture(picture.path, max_bytes), choices)
+    with whole_file(target, overwrite=output.overwrite) as file:
+        file.write(blurred.data)
+    return blurred.faces
+
+
+def check_targets(pictures: list[PictureFile], output: BlurOutput) -> None:
+    """Checks that no result takes the place of another, or of a picture that is to be read.
+
+    Raises:
+        click.UsageError: One would.
+    """
+    taken: dict[Path, PictureFile] = {}
+    inputs = {_identity(picture.path) for picture in pictures} - {None}
+    for picture in pictures:
+        target = output.target(picture)
+        other = taken.setdefault(target, picture)
+        if other is not picture:
+            raise click.UsageError(
+                f"{shown(other.name)} and {shown(picture.name)} would both become"
+                f" {shown(str(target))}: blur them into different folders."
+            )
+        if _identity(target) in inputs:
+            raise click.UsageError(
+                f"{shown(str(target))} is one of the pictures to blur, and would be replaced:"
+                " choose another folder with --out."
+            )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Returns what a file is known by whatever its name, or None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _tell_blurred(faces: dict[str, int], output: BlurOutput, *, whole_frame: bool) -> None:
+    if not faces:
+        return
+    where = shown(str(output.folder))
+    if whole_frame:
+        click.echo(f"{counted(len(faces), 'picture')} covered whole in {where}.")
+        return
+    total = sum(faces.values())
+    click.echo(
+        f"{counted(len(faces), 'picture')} written to {where}, {counted(total, 'face')} blurred."
+    )
+    without = [name for name, count in faces.items() if not count]
+    if without:
+        click.echo(f"No face was found in {listed(without)}: look before you share.")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lintel detect photo.jpg
+  lintel detect holiday --csv faces.csv --min-score 0.5"""
+)
+@pictures_argument
+@csv_option
+@min_score_option
+@overwrite_option
+@place_options
+def detect(
+    pictures: tuple[str, ...],
+    csv_file: str | None,
+    min_score: float | None,
+    overwrite: bool,
+    **place: Any,
+) -> None:
+    """Finds the faces in pictures.
+
+    PICTURES are files, and folders, in which pictures are found all the way down. Boxes are in
+    pixels of the upright picture, from its top left corner; the CSV has one row a face, with the
+    columns image,x_min,y_min,x_max,y_max,score.
+    """
+    _fill(
+        sheets.face_sheet(),
+        lambda engine, data: engine.detect(data, min_score),
+        pictures,
+        csv_file,
+        overwrite=overwrite,
+        place=place,
+    )
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lintel stats photo.jpg
+  lintel stats holiday --csv statistics.csv"""
+)
+@pictures_argument
+@csv_option
+@click.option("--histogram", is_flag=True, help="Add the 256 counts of grey to the CSV.")
+@overwrite_option
+@place_options
+def stats(
+    pictures: tuple[str, ...],
+    csv_file: str | None,
+    histogram: bool,
+    overwrite: bool,
+    **place: Any,
+) -> None:
+    """Measures pictures: brightness, contrast, sharpness, clipping.
+
+    PICTURES are files, and folders, in which pictures are found all the way down. Mean, standard
+    deviation, minimum and maximum are of grey = 0.2989 R + 0.5870 G + 0.1140 B; the CSV has those
+    of each colour too.
+    """
+    if histogram and csv_file is None:
+        raise click.UsageError("--histogram needs --csv: a table has no room for 256 columns.")
+    _fill(
+        sheets.statistics_sheet(histogram=histogram),
+        lambda engine, data: engine.statistics(data),
+        pictures,
+        csv_file,
+        overwrite=overwrite,
+        place=place,
+    )
+
+
+def _fill(
+    sheet: sheets.Sheet[Result],
+    work: Callable[[Engine, bytes], Result],
+    arguments: tuple[str, ...],
+    csv_file: str | None,
+    *,
+    overwrite: bool,
+    place: dict[str, Any],
+) -> None:
+    """Works on pictures, and writes what comes of them as CSV or as a table."""
+    to_standard_output = csv_file == sheets.STANDARD_OUTPUT
+    if csv_file is not None and not to_standard_output:
+        refuse_existing(Path(csv_file), overwrite=overwrite)
+    batch = Batch(find_pictures(arguments))
+    engine, max_bytes = open_engine(**place)
+    with engine:
+        results = batch.run(
+            lambda picture: work(engine, read_picture(picture.path, max_bytes)),
+            engine.workers,
+            quiet=to_standard_output,
+        )
+        if csv_file is None:
+            table = sheets.Table(sheet.table_columns)
+            for picture, result in results:
+                table.extend(sheet.table_rows(picture.name, result))
+            table.print()
+        else:
+            with sheets.csv_writer(csv_file, sheet.columns, overwrite=overwrite) as write:
+                for picture, result in results:
+                    write(sheet.rows(picture.name, result))
+    batch.finish()
