@@ -1,0 +1,263 @@
+"""The client for programs that wait for their answers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeVar, Unpack
+
+import grpc
+
+from lintel.client import calls, errors, video
+from lintel.client.batches import CALLS_IN_FLIGHT, Batch, batches, refuse_single
+from lintel.client.calls import BlurOptions, Call, DetectionOptions
+from lintel.client.connection import (
+    HEALTH_CHECK,
+    HEALTH_WATCH,
+    SERVING,
+    Connection,
+    HealthRequest,
+    HealthResponse,
+    cancel,
+)
+from lintel.client.errors import LintelError, UnavailableError
+from lintel.client.pictures import Picture, load
+from lintel.client.results import (
+    BlurredPicture,
+    FaceDetections,
+    FrameResult,
+    ImageStatistics,
+)
+from lintel.client.streams import exchange
+from lintel.client.video import DropPolicy, VideoInput, VideoTask
+from lintel.v1 import face_pb2_grpc, statistics_pb2_grpc, video_pb2_grpc
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Result = TypeVar("Result")
+
+
+class Client(Connection):
+    """Talks to one device. May be shared between threads; close it, or use it in `with`.
+
+    A method on one picture returns its result or raises. The method that ends in `_each`
+    takes many and yields one result a picture, in order, as they come; a picture that can't
+    be served has a LintelError in its place. A call that fails as a whole raises.
+    """
+
+    def _open(self, options: Sequence[tuple[str, int | str]]) -> None:
+        self._channel = (
+            grpc.secure_channel(self.address, self._credentials, options)
+            if self._credentials
+            else grpc.insecure_channel(self.address, options)
+        )
+        self._faces = face_pb2_grpc.FaceServiceStub(self._channel)
+        self._statistics = statistics_pb2_grpc.StatisticsServiceStub(self._channel)
+        self._video = video_pb2_grpc.VideoServiceStub(self._channel)
+
+    def close(self) -> None:
+        """Closes the connection and cancels what is under way."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def detect_faces(self, picture: Picture, **options: Unpack[DetectionOptions]) -> FaceDetections:
+        """Finds the faces of a picture.
+
+        Raises:
+            LintelError: The picture could not be served, or the call failed.
+            TypeError, ValueError, OSError: `picture` or an option is none, or can't be read.
+        """
+        return self._one(self._faces.DetectFaces, calls.detect_faces(options), picture)
+
+    def detect_faces_each(
+        self, pictures: Iterable[Picture], **options: Unpack[DetectionOptions]
+    ) -> Iterator[FaceDetections | LintelError]:
+        """Finds the faces of every picture. Raises as `detect_faces`, but see the class."""
+        return self._each(self._faces.DetectFaces, calls.detect_faces(options), pictures)
+
+    def blur_faces(self, picture: Picture, **options: Unpack[BlurOptions]) -> BlurredPicture:
+        """Destroys the faces of a picture. Raises as `detect_faces`."""
+        return self._one(self._faces.BlurFaces, calls.blur_faces(options), picture)
+
+    def blur_faces_each(
+        self, pictures: Iterable[Picture], **options: Unpack[BlurOptions]
+    ) -> Iterator[BlurredPicture | LintelError]:
+        """Destroys the faces of every picture. Raises as `detect_faces`, but see the class."""
+        return self._each(self._faces.BlurFaces, calls.blur_faces(options), pictures)
+
+    def image_statistics(self, picture: Picture) -> ImageStatistics:
+        """Measures a picture. Raises as `detect_faces`."""
+        method = self._statistics.ComputeImageStatistics
+        return self._one(method, calls.image_statistics(), picture)
+
+    def image_statistics_each(
+        self, pictures: Iterable[Picture]
+    ) -> Iterator[ImageStatistics | LintelError]:
+        """Measures every picture. Raises as `detect_faces`, but see the class."""
+        method = self._statistics.ComputeImageStatistics
+        return self._each(method, calls.image_statistics(), pictures)
+
+    def process_video(
+        self,
+        frames: Iterable[VideoInput],
+        *,
+        tasks: Collection[VideoTask],
+        drop_policy: DropPolicy = "lossless",
+        window: int = video.DEFAULT_WINDOW,
+        **options: Unpack[BlurOptions],
+    ) -> Generator[FrameResult, None, None]:
+        """Works on the frames of a video, on one stream.
+
+        Args:
+            frames: Pictures, or pairs of (capture time in microseconds, picture). Taken one by
+                one on another thread, as fast as they can be sent.
+            tasks: What to do with every frame, at least one.
+            drop_policy: "lossless" serves every frame and holds the iterator back; with
+                "newest_wins", waiting frames give way to newer ones, as live pictures should.
+            window: In a lossless stream, frames taken whose results you have not.
+            **options: As of `blur_faces`.
+
+        Yields:
+            Results in the order of the frames. Leaving the loop ends the stream as soon as
+            nothing holds the iterator any more; its close() ends it at once.
+
+        Raises:
+            LintelError: The stream failed, or a frame was unanswered for `timeout_s`.
+            Exception: Whatever `frames` raised.
+        """
+        config = video.config_request(tasks, drop_policy, options)
+        limit = video.unanswered_limit(drop_policy, window)
+        open_stream = partial(self._video.ProcessVideo, metadata=self._metadata)
+        return exchange(open_stream, config, frames, limit, self.timeout_s)
+
+    def is_serving(self, service: str = "") -> bool:
+        """Asks whether the device is ready for work.
+
+        Args:
+            service: Full name of a service, such as "lintel.v1.FaceService"; empty: all.
+
+        Raises:
+            NotFoundError: The device has no such service.
+            UnavailableError: The device can't be reached.
+        """
+        check = self._channel.unary_unary(
+            HEALTH_CHECK,
+            request_serializer=HealthRequest.SerializeToString,
+            response_deserializer=HealthResponse.FromString,
+        )
+        request = HealthRequest(value=service)
+        try:
+            answer = check(request, timeout=self.timeout_s, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise errors.of_call(error) from error
+        status: int = answer.value
+        return status == SERVING
+
+    def wait_until_serving(self, timeout_s: float, service: str = "") -> None:
+        """Waits until the device is ready for work, even if it can't be reached yet.
+
+        Args:
+            timeout_s: Seconds to wait at most.
+            service: As of `is_serving`.
+
+        Raises:
+            DeadlineExceededError: It did not come about in time.
+            UnavailableError: The device went away while it was waited for.
+        """
+        watch = self._channel.unary_stream(
+            HEALTH_WATCH,
+            request_serializer=HealthRequest.SerializeToString,
+            response_deserializer=HealthResponse.FromString,
+        )
+        statuses = watch(
+            HealthRequest(value=service),
+            timeout=timeout_s,
+            metadata=self._metadata,
+            wait_for_ready=True,
+        )
+        try:
+            if not any(status.value == SERVING for status in statuses):
+                raise UnavailableError("The device went away while it was waited for.")
+        except grpc.RpcError as error:
+            raise errors.of_call(error) from error
+        finally:
+            cancel(statuses)
+
+    def _one(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Request, Response],
+        call: Call[Request, Response, Result],
+        picture: Picture,
+    ) -> Result:
+        request = call.request([load(picture)])
+        try:
+            response = method(request, timeout=self.timeout_s, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise errors.of_call(error) from error
+        return call.single(response)
+
+    def _each(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Request, Response],
+        call: Call[Request, Response, Result],
+        pictures: Iterable[Picture],
+    ) -> Iterator[Result | LintelError]:
+        refuse_single(pictures)
+        return self._each_batch(method, call, batches(pictures))
+
+    def _each_batch(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Request, Response],
+        call: Call[Request, Response, Result],
+        loaded: Iterator[Batch],
+    ) -> Iterator[Result | LintelError]:
+        """Keeps a few calls in flight, so that the device does not wait for this side."""
+        in_flight: deque[tuple[Batch, grpc.CallFuture[Response] | None]] = deque()
+        try:
+            for batch in loaded:
+                in_flight.append((batch, self._start(method, call, batch)))
+                if len(in_flight) == CALLS_IN_FLIGHT:
+                    yield from _finish(call, *in_flight.popleft())
+            while in_flight:
+                yield from _finish(call, *in_flight.popleft())
+        finally:
+            for _, future in in_flight:
+                if future is not None:
+                    cancel(future)
+
+    def _start(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Request, Response],
+        call: Call[Request, Response, Result],
+        batch: Batch,
+    ) -> grpc.CallFuture[Response] | None:
+        images = batch.images
+        if not images:
+            return None
+        request = call.request(images)
+        return method.future(request, timeout=self.timeout_s, metadata=self._metadata)
+
+
+def _finish(
+    call: Call[Request, Response, Result],
+    batch: Batch,
+    future: grpc.CallFuture[Response] | None,
+) -> list[Result | LintelError]:
+    try:
+        return call.merged(batch, future.result() if future is not None else None)
+    except grpc.RpcError as error:
+        raise errors.of_call(error) from error
+    except grpc.FutureCancelledError as error:
+        raise LintelError("The client was closed.", code="CANCELLED") from error

@@ -1,0 +1,177 @@
+"""How to reach a device: its address, what protects the way, and the manners of the channel."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import grpc
+from google.protobuf.wrappers_pb2 import Int32Value, StringValue
+
+from lintel.client.pictures import MAX_MESSAGE_BYTES
+
+Metadata = tuple[tuple[str, str], ...]
+PemSource = str | os.PathLike[str] | bytes
+
+# gRPC makes the retries by itself: waits grow and are jittered, the device's own word on when
+# to come back (grpc-retry-pushback-ms) goes before them, and a call's deadline spans them all.
+# Every method is a pure function of its request, so that doing it twice harms nothing.
+SERVICE_CONFIG = {
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 5,
+                "initialBackoff": "0.2s",
+                "maxBackoff": "3s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+            },
+        }
+    ]
+}
+CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
+    ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    # A request that does not fit is not retried; the default, 256 KiB, is less than a photo.
+    ("grpc.per_rpc_retry_buffer_size", MAX_MESSAGE_BYTES),
+    # Notices a device that went away without a word, while a call waits for it.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    # Finds a device that comes back within seconds; the default waits up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+)
+
+# The messages of grpc.health.v1 have one field each and on the wire are the same as these
+# well-known ones, which spares a dependency.
+HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+HEALTH_WATCH = "/grpc.health.v1.Health/Watch"
+HealthRequest = StringValue
+HealthResponse = Int32Value
+SERVING = 1
+
+
+class Cancellable(Protocol):
+    """A call under way; gRPC's own types leave `cancel` untyped."""
+
+    def cancel(self) -> object:
+        """Ends the call, if it has not ended."""
+
+
+def cancel(call: Cancellable) -> None:
+    """Ends a call, if it has not ended."""
+    call.cancel()
+
+
+class Connection(ABC):
+    """What both clients know of a device.
+
+    Args:
+        address: "HOST:PORT", "[IPV6]:PORT" or "unix:/path/to/socket".
+        token: Bearer token; sent over TLS or within this machine only, but see `insecure`.
+        root_certificates: The authority that signed the device's certificate, as a PEM file or
+            its bytes. Giving it turns TLS on.
+        client_certificate: This client's certificate chain for mutual TLS, likewise.
+        client_key: The certificate's private key, likewise.
+        timeout_s: Seconds that the device may take for one call, retries included; in a stream,
+            for the reply to a frame.
+        insecure: Send the token in plain text to another machine.
+
+    Raises:
+        ValueError: An argument is malformed, or the token would travel in plain text.
+        OSError: A PEM file can't be read.
+    """
+
+    def __init__(  # noqa: PLR0913 - all but the address are named
+        self,
+        address: str = "127.0.0.1:50051",
+        *,
+        token: str | None = None,
+        root_certificates: PemSource | None = None,
+        client_certificate: PemSource | None = None,
+        client_key: PemSource | None = None,
+        timeout_s: float = 30.0,
+        insecure: bool = False,
+    ) -> None:
+        is_local = _is_local(address)
+        if timeout_s <= 0:
+            raise ValueError(f"timeout_s must be greater than 0, not {timeout_s}")
+        self.address = address
+        self.timeout_s = timeout_s
+        self._credentials = _credentials(root_certificates, client_certificate, client_key)
+        if token is not None and not (self._credentials or is_local or insecure):
+            raise ValueError(
+                f"the token would travel to {address} in plain text: give root_certificates,"
+                " or write insecure=True"
+            )
+        self._metadata = _bearer(token)
+        # A proxy meant for the way out can't lead back to this machine.
+        proxy = (("grpc.enable_http_proxy", 0),) if is_local else ()
+        self._open((*CHANNEL_OPTIONS, *proxy))
+
+    @abstractmethod
+    def _open(self, options: Sequence[tuple[str, int | str]]) -> None:
+        """Opens the channel, of the client's own kind; it connects at the first call."""
+
+
+def _is_local(address: str) -> bool:
+    """Checks an address and tells whether it is on this machine.
+
+    Raises:
+        ValueError: It is malformed.
+    """
+    if address.startswith("unix:"):
+        if address == "unix:":
+            raise ValueError('address "unix:" names no socket; write unix:/path/to/socket')
+        return True
+    host, _, port = address.rpartition(":")
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    if not host or "/" in host or (":" in host and not is_bracketed):
+        raise ValueError(
+            f'address must be "HOST:PORT", "[IPV6]:PORT" or "unix:/path", not {address!r}'
+        )
+    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        raise ValueError(f"the port of address must be 1 to 65535, not {port!r}")
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _credentials(
+    root: PemSource | None, certificate: PemSource | None, key: PemSource | None
+) -> grpc.ChannelCredentials | None:
+    if (certificate is None) != (key is None):
+        raise ValueError("client_certificate and client_key must be given together")
+    if root is None and certificate is None:
+        return None
+    return grpc.ssl_channel_credentials(
+        _pem(root, "root_certificates"),
+        _pem(key, "client_key"),
+        _pem(certificate, "client_certificate"),
+    )
+
+
+def _pem(source: PemSource | None, name: str) -> bytes | None:
+    if source is None:
+        return None
+    pem = source if isinstance(source, bytes) else Path(source).read_bytes()
+    if b"-----BEGIN " not in pem:
+        raise ValueError(f"{name} must be in PEM format")
+    return pem
+
+
+def _bearer(token: str | None) -> Metadata:
+    if token is None:
+        return ()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        # The token itself is a secret, and not for an error message.
+        raise ValueError("token must be printable ASCII without spaces or line ends")
+    return (("authorization", f"Bearer {token}"),)

@@ -1,0 +1,153 @@
+"""Every error of a device, as one tree of exceptions.
+
+A gRPC status becomes the class of its code; the google.rpc details in it become attributes.
+The same classes stand, as values, in the place of single pictures that could not be served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+from lintel.v1 import image_pb2
+
+DETAILS_KEY = "grpc-status-details-bin"
+
+
+class LintelError(Exception):
+    """The base of all errors that a device answers with, or that stand for its silence.
+
+    Attributes:
+        code: Name of the gRPC status code, such as "INVALID_ARGUMENT".
+        reason: Constant for programs, such as "IMAGE_UNDECODABLE"; the code where there is none.
+        message: A sentence for people.
+        field: The request field at fault, such as "images[2].encoded", or "".
+        retry_after_s: Seconds after which the device asks to be tried again, or None.
+    """
+
+    code = "UNKNOWN"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        reason: str = "",
+        field: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+        self.reason = reason or self.code
+        self.field = field
+        self.retry_after_s = retry_after_s
+
+
+class InvalidArgumentError(LintelError):
+    """A picture or an option is not one that the device accepts; trying again won't help."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class NotFoundError(LintelError):
+    """The device has no such model, or no such service."""
+
+    code = "NOT_FOUND"
+
+
+class OverloadedError(LintelError):
+    """The device is at its limit, and was so at every retry."""
+
+    code = "RESOURCE_EXHAUSTED"
+
+
+class DeadlineExceededError(LintelError):
+    """The device did not answer in time."""
+
+    code = "DEADLINE_EXCEEDED"
+
+
+class UnavailableError(LintelError):
+    """The device can't be reached, is starting or is shutting down."""
+
+    code = "UNAVAILABLE"
+
+
+class UnauthenticatedError(LintelError):
+    """The device asks for a token, or does not know the one it was given."""
+
+    code = "UNAUTHENTICATED"
+
+
+class PermissionDeniedError(LintelError):
+    """The token is known to the device and may not do this."""
+
+    code = "PERMISSION_DENIED"
+
+
+class InternalError(LintelError):
+    """The device failed on this request; nothing of it is returned."""
+
+    code = "INTERNAL"
+
+
+_CLASSES: dict[str, type[LintelError]] = {
+    subclass.code: subclass for subclass in LintelError.__subclasses__()
+}
+_CODE_NAMES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+def of_call(error: grpc.RpcError) -> LintelError:
+    """Reads the error of a whole call.
+
+    Args:
+        error: What gRPC raised.
+
+    Returns:
+        The error of the class of its code; of LintelError itself where there is no such class.
+    """
+    # Pairs from either of gRPC's two kinds of client, whatever its published types say.
+    metadata = cast("Iterable[tuple[str, str | bytes]]", error.trailing_metadata() or ())
+    packed = next((value for key, value in metadata if key == DETAILS_KEY), b"")
+    reason, field, retry_after_s = _read_details(packed)
+    return _make(error.code().name, error.details() or "", reason, field, retry_after_s)
+
+
+def of_picture(error: image_pb2.ImageError) -> LintelError:
+    """Reads the error of one picture of a call."""
+    code = _CODE_NAMES.get(error.code, LintelError.code)
+    return _make(code, error.message, error.reason, error.field)
+
+
+def _make(
+    code: str, message: str, reason: str, field: str, retry_after_s: float | None = None
+) -> LintelError:
+    chosen = _CLASSES.get(code, LintelError)
+    return chosen(message, code=code, reason=reason, field=field, retry_after_s=retry_after_s)
+
+
+def _read_details(packed: str | bytes) -> tuple[str, str, float | None]:
+    """Reads reason, field and seconds to wait out of a google.rpc.Status, where they are there."""
+    status = status_pb2.Status()
+    info = error_details_pb2.ErrorInfo()
+    request = error_details_pb2.BadRequest()
+    retry = error_details_pb2.RetryInfo()
+    field, retry_after_s = "", None
+    try:
+        status.ParseFromString(packed if isinstance(packed, bytes) else b"")
+        for detail in status.details:
+            if detail.Unpack(request) and request.field_violations:
+                field = request.field_violations[0].field
+            elif detail.Unpack(retry):
+                retry_after_s = retry.retry_delay.ToMilliseconds() / 1000
+            else:
+                detail.Unpack(info)
+    except DecodeError:
+        # Something on the way mangled them; the call's code and message still stand.
+        return "", "", None
+    return info.reason, field, retry_after_s
