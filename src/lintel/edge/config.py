@@ -7,7 +7,6 @@ known name. `LINTEL_SECTION__KEY` overrides `[section] key`, written as a TOML v
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -18,6 +17,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import Meta, Struct, field
 
+from lintel.edge import tables
 from lintel.edge.errors import SettingsInvalidError
 
 ENVIRONMENT_PREFIX = "LINTEL_"
@@ -39,7 +39,7 @@ class Tls(Section):
     private_key: Annotated[str, Meta(description="PEM file with the certificate's key.")] = ""
     client_authority: Annotated[
         str,
-        Meta(description="PEM file of the authority that signs clients' certificates (mutual TLS)."),
+        Meta(description="PEM file of the authority that signs callers' certificates: mutual TLS."),
     ] = ""
 
 
@@ -99,7 +99,7 @@ class Server(Section):
     ] = 60.0
     connection_age_s: Annotated[
         float,
-        Meta(ge=0, le=2_592_000, description="Seconds after which a connection is renewed; 0: never."),
+        Meta(ge=0, le=2_592_000, description="Seconds until a connection is renewed; 0: never."),
     ] = 0.0
     reflection: Annotated[
         bool, Meta(description="Answer server reflection, for grpcurl and the like.")
@@ -119,9 +119,7 @@ class Images(Section):
     max_pixels: Annotated[
         int, Meta(ge=1, le=1_000_000_000, description="Largest width times height.")
     ] = 40_000_000
-    max_per_call: Annotated[
-        int, Meta(ge=1, le=4096, description="Most pictures in one call.")
-    ] = 64
+    max_per_call: Annotated[int, Meta(ge=1, le=4096, description="Most pictures in one call.")] = 64
 
 
 class Faces(Section):
@@ -152,9 +150,9 @@ class Blur(Section):
 class ModelSettings(Section):
     """How one model runs."""
 
-    variant: Annotated[
-        str, Meta(description='Name of a variant of the package, or "auto".')
-    ] = "auto"
+    variant: Annotated[str, Meta(description='Name of a variant of the package, or "auto".')] = (
+        "auto"
+    )
     pool_size: Annotated[
         int, Meta(ge=0, le=64, description="Sessions open at a time; 0: as many as workers.")
     ] = 0
@@ -171,7 +169,7 @@ class Models(Section):
     """The model packages on the device."""
 
     directory: Annotated[
-        str, Meta(description="Folder of model packages, one folder each; empty: built-in ones only.")
+        str, Meta(description="Folder of model packages, one folder each; empty: only built-in.")
     ] = ""
     default: ModelSettings = field(default_factory=ModelSettings)
     override: Annotated[
@@ -186,9 +184,7 @@ class Models(Section):
 class Metrics(Section):
     """Prometheus metrics over HTTP."""
 
-    listen: Annotated[
-        str, Meta(description='"HOST:PORT" of the metrics page; empty: none.')
-    ] = ""
+    listen: Annotated[str, Meta(description='"HOST:PORT" of the metrics page; empty: none.')] = ""
 
 
 class Log(Section):
@@ -250,15 +246,7 @@ def parse(tree: Mapping[str, Any]) -> Settings:
     Raises:
         SettingsInvalidError: A key is unknown or a value wrong; `field` names the key.
     """
-    _refuse_unknown_keys(tree, Settings, "")
-    try:
-        return msgspec.convert(tree, Settings)
-    except msgspec.ValidationError as error:
-        problem, _, where = str(error).partition(" - at `$")
-        name = where.strip("`").lstrip(".")
-        raise SettingsInvalidError(
-            f"The setting {name or 'tree'} is wrong: {problem}.", field=name
-        ) from error
+    return tables.convert(tree, Settings, SettingsInvalidError, "setting")
 
 
 def render(settings: Settings) -> str:
@@ -286,26 +274,6 @@ def _override(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
                     f"The environment variable {name} names no table.", field=".".join(tables)
                 )
         table[key] = value
-
-
-def _refuse_unknown_keys(tree: Mapping[str, Any], section: type[Struct], prefix: str) -> None:
-    """Raises on the first key that `section` does not know, with the nearest that it does."""
-    known = get_type_hints(section)
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        if key not in known:
-            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            hint = f" Did you mean {prefix}{nearest[0]}?" if nearest else ""
-            raise SettingsInvalidError(f"There is no setting {name}.{hint}", field=name)
-        kind = known[key]
-        if not isinstance(value, Mapping):
-            continue
-        if isinstance(kind, type) and issubclass(kind, Struct):
-            _refuse_unknown_keys(value, kind, f"{name}.")
-        elif section is Models:
-            for model, table in value.items():
-                if isinstance(table, Mapping):
-                    _refuse_unknown_keys(table, ModelSettings, f"{name}.{model}.")
 
 
 def _render_table(section: Struct, prefix: str, lines: list[str]) -> None:

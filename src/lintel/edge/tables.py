@@ -1,0 +1,127 @@
+"""TOML tables into typed Structs, with errors that name the key and help to mend it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from lintel.edge.errors import LintelError
+
+StructType = TypeVar("StructType", bound=Struct)
+
+# What msgspec appends to a message to say where: "problem - at `$.server.listen[0]`".
+_WHERE = re.compile(r"^(?P<problem>.*?)(?: - at (?:`key` in )?`\$\.?(?P<path>.*)`)?$", re.DOTALL)
+_MISSING = re.compile(r"^Object missing required field `(\w+)`$")
+_LONGEST_SHOWN = 80
+
+
+def convert(
+    tree: Mapping[str, Any], kind: type[StructType], error: type[LintelError], noun: str
+) -> StructType:
+    """Validates a tree of plain values, as a TOML file gives it.
+
+    Args:
+        tree: The plain values.
+        kind: The Struct that they must fit.
+        error: What to raise.
+        noun: What a key is called in messages, such as "setting".
+
+    Returns:
+        The Struct.
+
+    Raises:
+        LintelError: Of the class `error`: a key is unknown (the message has the nearest known
+            one) or missing, or a value is wrong; `field` is the path of the key, such as
+            "variant[1].sha256".
+    """
+    for name, message in _problems(tree, kind, "", noun):
+        raise error(message, field=name)
+    try:
+        return msgspec.convert(tree, kind)
+    except msgspec.ValidationError as invalid:
+        where = _WHERE.match(str(invalid))
+        problem, name = where.group("problem", "path") if where else (str(invalid), "")
+        missing = _MISSING.match(problem)
+        if missing:
+            name = _join(name or "", missing[1])
+            problem = "it is required"
+        raise error(
+            f"The {noun} {name or 'tree'} is wrong: {problem}.", field=name or ""
+        ) from invalid
+
+
+def shorten(text: str) -> str:
+    """Cuts a word from outside to a length fit for a message."""
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+def _problems(value: Any, kind: Any, name: str, noun: str) -> Iterator[tuple[str, str]]:
+    """Yields what msgspec tells less well: unknown keys, and words that are not among the choices.
+
+    Yields:
+        The path of the key, and a message.
+    """
+    if get_origin(kind) in {Union, UnionType}:
+        members = {_tag(member): member for member in get_args(kind) if member is not type(None)}
+        tag_field = _tag_field(members.values())
+        tag = value.get(tag_field) if tag_field and isinstance(value, Mapping) else None
+        if isinstance(tag, str) and tag not in members:
+            name = _join(name, str(tag_field))
+            yield name, _not_a_choice(name, members, noun)
+        kind = members.get(tag) if isinstance(tag, str | None) else None
+    if get_origin(kind) is Literal and isinstance(value, str) and value not in get_args(kind):
+        yield name, _not_a_choice(name, get_args(kind), noun)
+    elif isinstance(value, Mapping) and isinstance(kind, type) and issubclass(kind, Struct):
+        yield from _struct_problems(value, kind, name, noun)
+    elif isinstance(value, Mapping) and get_origin(kind) is dict:
+        for key, item in value.items():
+            yield from _problems(item, get_args(kind)[1], _join(name, key), noun)
+    elif isinstance(value, list) and get_origin(kind) is tuple and get_args(kind):
+        for index, item in enumerate(value):
+            yield from _problems(item, get_args(kind)[0], f"{name}[{index}]", noun)
+
+
+def _struct_problems(
+    table: Mapping[str, Any], kind: type[Struct], prefix: str, noun: str
+) -> Iterator[tuple[str, str]]:
+    hints = get_type_hints(kind)
+    names = zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True)
+    known = {key: hints[attribute] for key, attribute in names}
+    tag_field = _tag_field([kind])
+    for key, value in table.items():
+        if key == tag_field:
+            continue
+        if key in known:
+            yield from _problems(value, known[key], _join(prefix, key), noun)
+            continue
+        nearest = difflib.get_close_matches(shorten(key), known, n=1, cutoff=0.5)
+        hint = f" Did you mean {_join(prefix, nearest[0])}?" if nearest else ""
+        name = _join(prefix, key)
+        yield name, f"There is no {noun} {name}.{hint}"
+
+
+def _not_a_choice(name: str, choices: Iterable[Any], noun: str) -> str:
+    listed = ", ".join(f'"{choice}"' for choice in choices)
+    return f"The {noun} {name} is wrong: it must be one of {listed}."
+
+
+def _tag(kind: Any) -> Any:
+    """Returns what tells a Struct from others of its union, or None."""
+    config = getattr(kind, "__struct_config__", None)
+    return config.tag if config else None
+
+
+def _tag_field(kinds: Iterable[Any]) -> str | None:
+    """Returns the key that holds the tag, or None where the kinds have none."""
+    configs = (getattr(kind, "__struct_config__", None) for kind in kinds)
+    return next((config.tag_field for config in configs if config), None)
+
+
+def _join(prefix: str, key: str) -> str:
+    return f"{prefix}.{shorten(key)}" if prefix else shorten(key)
