@@ -1,0 +1,248 @@
+"""The models of the device: found, opened, and ready for any thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from lintel.edge.backends import (
+    InferenceCounters,
+    SessionPool,
+    Tensor,
+    TensorSpec,
+    backend_status,
+    open_session,
+)
+from lintel.edge.config import ModelSettings, Settings
+from lintel.edge.errors import (
+    LintelError,
+    ModelNotFoundError,
+    ModelUnavailableError,
+    SettingsInvalidError,
+)
+from lintel.edge.images import Picture
+from lintel.edge.packages import (
+    AUTO,
+    Package,
+    Variant,
+    builtin_packages,
+    find_packages,
+    load_package,
+)
+from lintel.edge.tasks.faces import FaceDetector
+
+__all__ = ["InferenceCounters", "LoadedModel", "Runtime"]
+
+logger = logging.getLogger("lintel")
+
+
+class LoadedModel:
+    """A model with at least one session open.
+
+    Attributes:
+        package: Where it comes from.
+        variant: Which of the package's variants runs.
+        pool: Its sessions.
+        pool_size: Most of them.
+        inputs: What it takes.
+        outputs: What it gives.
+        counters: What it has done.
+    """
+
+    def __init__(self, package: Package, settings: ModelSettings, workers: int) -> None:
+        """Opens one session of a model.
+
+        Args:
+            package: The model's package.
+            settings: How it runs.
+            workers: The pool's size where the settings name none.
+
+        Raises:
+            SettingsInvalidError: The package has no variant of the name in the settings.
+            ModelUnavailableError: This device cannot run the variant, or "auto" found none.
+            PackageInvalidError: The model's file is not what the manifest says.
+        """
+        self.package = package
+        self.variant = _choose_variant(package, settings)
+        self.pool_size = settings.pool_size or workers
+        self.pool = SessionPool(
+            partial(open_session, package, self.variant, settings), self.pool_size
+        )
+        self.counters = self.pool.counters
+        with self.pool.lease() as session:
+            self.inputs: tuple[TensorSpec, ...] = session.inputs
+            self.outputs: tuple[TensorSpec, ...] = session.outputs
+        self.counters.reset()
+
+    @property
+    def backend(self) -> str:
+        """What runs it: "litert", "onnx" or "opencv-cascade"."""
+        return self.variant.backend
+
+    def infer(
+        self, feeds: Mapping[str, Tensor], timeout_s: float | None = None
+    ) -> dict[str, Tensor]:
+        """Runs the model once, and counts it.
+
+        Args:
+            feeds: An array for every input, by name.
+            timeout_s: Seconds to wait for a session; None: as long as it takes.
+
+        Returns:
+            An array for every output, by name.
+
+        Raises:
+            InvalidArgumentError: A feed is missing, unknown, or of another dtype or shape.
+            OverloadedError: No session came free in time.
+            InferenceFailedError: The model failed on this input.
+        """
+        with self.pool.lease(timeout_s) as session:
+            return session.run(feeds)
+
+    def warm_up(self) -> None:
+        """Runs the model once on zeros: the first run is slow, and may fail.
+
+        Raises:
+            InferenceFailedError: It did.
+        """
+        if any(-1 in spec.shape[1:] for spec in self.inputs):
+            # Which lengths fit together, only the callers know.
+            return
+        self.infer({spec.name: _zeros(spec) for spec in self.inputs})
+
+
+class Runtime:
+    """All models of the device, and its face detectors.
+
+    Attributes:
+        models: The models that can be used, by name.
+        broken: Why others cannot, by the name of the model or, where that could not be read,
+            of its folder.
+    """
+
+    def __init__(self, settings: Settings, workers: int) -> None:
+        """Opens one session of every model.
+
+        Args:
+            settings: The device's settings.
+            workers: Requests worked on at a time, at least 1.
+
+        Raises:
+            SettingsInvalidError: The folder of packages cannot be read.
+            ModelNotFoundError: The face model of the settings is not on the device, or is none.
+            LintelError: It is broken. Other models may be: they are logged and listed.
+        """
+        self._face_model = settings.faces.model
+        self._models: dict[str, LoadedModel] = {}
+        self._detectors: dict[str, FaceDetector] = {}
+        self._broken: dict[str, LintelError] = {}
+        self.models: Mapping[str, LoadedModel] = MappingProxyType(self._models)
+        self.broken: Mapping[str, LintelError] = MappingProxyType(self._broken)
+        directory = settings.models.directory
+        found = find_packages(Path(directory) if directory else None)
+        for name, error in found.broken.items():
+            self._set_aside(name, error)
+        for name, package in (self._needed_builtin(found.packages) | found.packages).items():
+            with self._or_set_aside(name):
+                model = LoadedModel(package, settings.models.for_model(name), workers)
+                if package.manifest.task == "detect-faces":
+                    self._detectors[name] = FaceDetector(package, model.pool)
+                self._models[name] = model
+        for name in settings.models.override.keys() - self._models.keys() - self._broken.keys():
+            logger.warning("There are settings for the model %s, which is not there.", name)
+        self.face_detector()
+
+    def face_detector(self, name: str = "") -> FaceDetector:
+        """Returns the detector that runs a model.
+
+        Args:
+            name: Of a face model; "": the one of the settings.
+
+        Raises:
+            ModelNotFoundError: There is no face model of that name.
+        """
+        detector = self._detectors.get(name or self._face_model)
+        if detector is None:
+            raise ModelNotFoundError("There is no face model of that name.", field="model")
+        return detector
+
+    def warm_up(self) -> None:
+        """Runs every model once, uncounted; one that fails is set aside.
+
+        Raises:
+            LintelError: The face model of the settings failed.
+        """
+        for name, model in list(self._models.items()):
+            with self._or_set_aside(name):
+                if name in self._detectors:
+                    self._detectors[name].detect(_black_picture())
+                else:
+                    model.warm_up()
+                model.counters.reset()
+
+    def close(self, timeout_s: float | None = None) -> None:
+        """Lends no more sessions, and waits for those that are lent.
+
+        Args:
+            timeout_s: Seconds to wait for each model; None: as long as it takes.
+        """
+        for name, model in self._models.items():
+            if not model.pool.close(timeout_s):
+                logger.warning("The model %s was still running when it was closed.", name)
+
+    def _needed_builtin(self, packages: Mapping[str, Package]) -> dict[str, Package]:
+        """Returns the built-in package that the settings name, where the device has no other."""
+        if self._face_model in packages:
+            return {}
+        needed = [folder for folder in builtin_packages() if folder.name == self._face_model]
+        return {folder.name: load_package(folder) for folder in needed}
+
+    @contextmanager
+    def _or_set_aside(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except LintelError as error:
+            self._set_aside(name, error)
+
+    def _set_aside(self, name: str, error: LintelError) -> None:
+        """Does without a model, but for the face model: nothing is private without it."""
+        if name == self._face_model:
+            raise error
+        self._models.pop(name, None)
+        self._detectors.pop(name, None)
+        self._broken[name] = error
+        logger.error("The model %s is not used: %s (%s)", name, error.message, error.field)
+
+
+def _choose_variant(package: Package, settings: ModelSettings) -> Variant:
+    """Returns the variant of the settings, or the first that this device can run."""
+    variants = package.manifest.variants
+    if settings.variant == AUTO:
+        for variant in variants:
+            if backend_status(variant.backend).usable:
+                return variant
+        raise ModelUnavailableError("None of the model's variants can run on this device.")
+    for variant in variants:
+        if variant.name == settings.variant:
+            return variant
+    names = ", ".join(variant.name for variant in variants)
+    raise SettingsInvalidError(
+        f"The model {package.name} has no such variant; it has {names}.",
+        field=f"models.override.{package.name}.variant",
+    )
+
+
+def _zeros(spec: TensorSpec) -> Tensor:
+    shape = [1 if length == -1 else length for length in spec.shape]
+    return np.full(shape, b"" if spec.dtype == object else 0, spec.dtype)
+
+
+def _black_picture() -> Picture:
+    pixels = np.zeros((480, 640, 3), np.uint8)
+    return Picture(pixels, width=640, height=480, format=None, raw_format=None)
