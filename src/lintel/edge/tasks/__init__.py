@@ -1,0 +1,1 @@
+"""What the device does with a picture: pure functions and small objects over the backends."""
