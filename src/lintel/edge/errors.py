@@ -127,6 +127,13 @@ class OverloadedError(LintelError):
     reason = "OVERLOADED"
 
 
+class NotServingError(LintelError):
+    """The device is starting or shutting down; try again after `retry_after_s`."""
+
+    code = "UNAVAILABLE"
+    reason = "NOT_SERVING"
+
+
 class DeadlineExceededError(LintelError):
     """The caller's deadline passed before the work could begin."""
 

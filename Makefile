@@ -1,0 +1,70 @@
+# Lintel. `make help` lists what there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROTOS := $(shell find proto -name '*.proto')
+BUILD := pyproject.toml proto/generate.py $(PROTOS)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check format docs proto models convert bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The device's own packages, installed editable; the stubs are generated on the way.
+$(VENV)/.device: $(BUILD)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Lintel needs Python 3.11 to 3.13; name one with PYTHON=python3.13" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "No virtual environment could be made: on Debian, apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+# What tests and checks need besides.
+$(VENV)/.dev: $(VENV)/.device
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: $(VENV)/.device ## Set everything up and start the device server
+	$(BIN)/lintel serve
+
+test: $(VENV)/.dev ## Set everything up and run the tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## Style, types, layers, the contract, generated pages
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code proto
+	$(BIN)/buf breaking --against proto/released.binpb
+	$(BIN)/python proto/check_csharp.py
+	$(BIN)/python proto/reference.py --check
+
+format: $(VENV)/.dev ## Put the sources into shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/buf format --write proto
+
+docs: $(VENV)/.dev ## Write the reference pages anew
+	$(BIN)/python proto/reference.py
+
+proto: ## Generate the Python stubs anew
+	@rm -f $(VENV)/.device
+	@$(MAKE) --no-print-directory $(VENV)/.device
+
+models: ## Train the released models (none yet: the embedded detector comes with OpenCV)
+	@echo "Nothing to train: the embedded default, face-haar, comes with OpenCV's wheel."
+
+convert: ## Convert trained models for devices (none yet)
+	@echo "Nothing to convert: models/ holds no trained model yet."
+
+bench: $(VENV)/.dev ## Print the figures of the README
+	$(BIN)/python tests/bench/run_all.py
+
+clean: ## Remove what was built
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find clients/python/src -name '*_pb2*' -delete

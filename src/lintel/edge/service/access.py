@@ -1,0 +1,175 @@
+"""Who may call what, and from where: tokens, roles, TLS and the addresses to bind."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Iterable
+from pathlib import Path
+
+import grpc
+
+from lintel.edge.config import Role, Settings, Tls, Token
+from lintel.edge.errors import (
+    PermissionDeniedError,
+    SettingsInvalidError,
+    UnauthenticatedError,
+)
+
+PUBLIC_SERVICES = ("grpc.health.v1.Health",)
+MONITOR_METHODS = frozenset(
+    f"/inference.GRPCInferenceService/{name}"
+    for name in (
+        "ServerLive",
+        "ServerReady",
+        "ServerMetadata",
+        "ModelReady",
+        "ModelMetadata",
+        "ModelConfig",
+        "ModelStatistics",
+        "RepositoryIndex",
+    )
+)
+ADMIN_METHODS = frozenset(
+    f"/inference.GRPCInferenceService/{name}"
+    for name in ("RepositoryModelLoad", "RepositoryModelUnload")
+)
+
+
+def role_for(method: str) -> Role | None:
+    """Returns the role that a method asks for, None where anyone may call it.
+
+    Args:
+        method: Full name, such as "/lintel.v1.FaceService/DetectFaces".
+    """
+    service = method.removeprefix("/").partition("/")[0]
+    if service in PUBLIC_SERVICES:
+        return None
+    if method in MONITOR_METHODS or service.startswith("grpc.reflection."):
+        return "monitor"
+    if method in ADMIN_METHODS:
+        return "admin"
+    return "infer"
+
+
+class Guard:
+    """Checks bearer tokens. With no tokens configured, everyone passes.
+
+    Args:
+        tokens: Those that callers may present, as digests.
+    """
+
+    def __init__(self, tokens: Iterable[Token]) -> None:
+        self._tokens = tuple((bytes.fromhex(token.sha256), token) for token in tokens)
+
+    def check(self, role: Role | None, metadata: Iterable[tuple[str, str | bytes]]) -> None:
+        """Lets a call pass or raises.
+
+        Args:
+            role: What the method asks for; None: nothing.
+            metadata: The call's metadata.
+
+        Raises:
+            UnauthenticatedError: The token is missing or unknown.
+            PermissionDeniedError: The token lacks the role.
+        """
+        if role is None or not self._tokens:
+            return
+        header = next((value for key, value in metadata if key == "authorization"), "")
+        scheme, _, secret = str(header).partition(" ")
+        if scheme.lower() != "bearer" or not secret:
+            raise UnauthenticatedError("This device asks for a bearer token.")
+        digest = hashlib.sha256(secret.strip().encode()).digest()
+        # All are compared, so that the time taken tells nothing of which one came near.
+        known = [token for known, token in self._tokens if hmac.compare_digest(known, digest)]
+        if not known:
+            raise UnauthenticatedError("The bearer token is not known to this device.")
+        if role not in known[0].roles:
+            raise PermissionDeniedError(f"The bearer token lacks the role {role}.")
+
+
+def is_local(address: str) -> bool:
+    """Tells whether only this machine can reach an address: a Unix socket or loopback."""
+    if address.startswith("unix:"):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_addresses(settings: Settings) -> None:
+    """Refuses addresses that are malformed, or open to the network without protection.
+
+    Raises:
+        SettingsInvalidError: Names the address and what is missing.
+    """
+    server = settings.server
+    protected = bool(server.tls.certificate) and bool(server.tokens or server.tls.client_authority)
+    for index, address in enumerate(server.listen):
+        field = f"server.listen[{index}]"
+        if not (address.startswith("unix:") and len(address) > len("unix:")):
+            _check_host_and_port(address, field, "HOST:PORT nor unix:/path")
+        if not (is_local(address) or protected or server.insecure):
+            raise SettingsInvalidError(
+                f"The address {address} is open to the network: set server.tls with"
+                " server.tokens or server.tls.client_authority, or write insecure = true.",
+                field=field,
+            )
+    if settings.metrics.listen:
+        # The page knows neither TLS nor tokens.
+        _check_host_and_port(settings.metrics.listen, "metrics.listen", "HOST:PORT nor empty")
+        if not (is_local(settings.metrics.listen) or server.insecure):
+            raise SettingsInvalidError(
+                f"The metrics page {settings.metrics.listen} is open to the network: listen on"
+                " loopback, or write server.insecure = true.",
+                field="metrics.listen",
+            )
+
+
+def _check_host_and_port(address: str, field: str, allowed: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal() and int(port) <= 65535):
+        raise SettingsInvalidError(f'The address "{address}" is neither {allowed}.', field=field)
+
+
+def server_credentials(tls: Tls) -> grpc.ServerCredentials | None:
+    """Reads certificates.
+
+    Returns:
+        The credentials for TCP addresses, None where TLS is not configured.
+
+    Raises:
+        SettingsInvalidError: A file cannot be read, or only one of certificate and key is set.
+    """
+    if not tls.certificate:
+        if tls.private_key or tls.client_authority:
+            raise SettingsInvalidError(
+                "TLS needs server.tls.certificate.", field="server.tls.certificate"
+            )
+        return None
+    if not tls.private_key:
+        raise SettingsInvalidError(
+            "TLS needs server.tls.private_key.", field="server.tls.private_key"
+        )
+    chain = _read(tls.certificate, "server.tls.certificate")
+    key = _read(tls.private_key, "server.tls.private_key")
+    authority = (
+        _read(tls.client_authority, "server.tls.client_authority") if tls.client_authority else None
+    )
+    return grpc.ssl_server_credentials(
+        [(key, chain)], root_certificates=authority, require_client_auth=authority is not None
+    )
+
+
+def _read(path: str, field: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise SettingsInvalidError(
+            f"The file {path} of {field} cannot be read: {error.strerror}.", field=field
+        ) from error

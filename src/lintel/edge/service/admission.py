@@ -1,0 +1,121 @@
+"""Bounded admission: so many requests at work, so many waiting, the rest refused at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from lintel.edge.errors import CancelledError, DeadlineExceededError, OverloadedError
+
+SHORTEST_RETRY_S = 0.05
+LONGEST_RETRY_S = 5.0
+# Weight of the newest request in the running mean of the time that work takes.
+SMOOTHING = 0.1
+
+
+class Caller(Protocol):
+    """What admission asks of the one who waits; grpc.ServicerContext is one."""
+
+    def is_active(self) -> bool:
+        """Tells whether the caller still waits for an answer."""
+
+    def time_remaining(self) -> float | None:
+        """Returns the seconds to the caller's deadline, None where there is none."""
+
+
+class Admission:
+    """The gate before all work.
+
+    A request first takes a ticket, of which there are `workers + max_queue`, then waits for
+    one of `workers` slots. Frames of video streams take slots without tickets: a stream has
+    its own bound on frames (see video.py).
+
+    Args:
+        workers: Requests worked on at a time, at least 1.
+        max_queue: Requests that may wait for a worker.
+    """
+
+    def __init__(self, workers: int, max_queue: int) -> None:
+        self.workers = workers
+        self.capacity = workers + max_queue
+        self._tickets = 0
+        self._lock = threading.Lock()
+        self._slots = threading.Semaphore(workers)
+        self._mean_work_s = SHORTEST_RETRY_S
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that hold a ticket: at work or waiting."""
+        return self._tickets
+
+    def refuse_if_full(self) -> None:
+        """Refuses early, before the request's bytes are read, where a ticket would be refused.
+
+        Raises:
+            OverloadedError: Every ticket is taken.
+        """
+        if self._tickets >= self.capacity:
+            raise self._overloaded()
+
+    @contextmanager
+    def ticket(self) -> Iterator[None]:
+        """Holds a ticket.
+
+        Raises:
+            OverloadedError: Every ticket is taken; `retry_after_s` estimates when one is free.
+        """
+        with self._lock:
+            if self._tickets >= self.capacity:
+                raise self._overloaded()
+            self._tickets += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._tickets -= 1
+
+    @contextmanager
+    def slot(self, caller: Caller) -> Iterator[None]:
+        """Waits for a slot and holds it.
+
+        Raises:
+            DeadlineExceededError: The caller's deadline passed while waiting.
+            CancelledError: The caller went away while waiting.
+        """
+        remaining = caller.time_remaining()
+        # A request without a deadline reports one of centuries, which acquire() refuses.
+        timeout = None if remaining is None else min(max(remaining, 0.0), 86_400.0)
+        if not self._slots.acquire(timeout=timeout):
+            raise DeadlineExceededError("The deadline passed while the request waited.")
+        started = time.monotonic()
+        try:
+            ensure_wanted(caller)
+            yield
+        finally:
+            self._slots.release()
+            spent = time.monotonic() - started
+            self._mean_work_s += SMOOTHING * (spent - self._mean_work_s)
+
+    def _overloaded(self) -> OverloadedError:
+        wait_s = self._mean_work_s * self.capacity / self.workers
+        return OverloadedError(
+            f"The device is at its limit of {self.capacity} requests; try again later.",
+            retry_after_s=min(max(wait_s, SHORTEST_RETRY_S), LONGEST_RETRY_S),
+        )
+
+
+def ensure_wanted(caller: Caller) -> None:
+    """Raises where the answer would reach nobody.
+
+    Raises:
+        DeadlineExceededError: The caller's deadline has passed.
+        CancelledError: The caller has gone.
+    """
+    remaining = caller.time_remaining()
+    if remaining is not None and remaining <= 0:
+        raise DeadlineExceededError("The deadline passed before the work was done.")
+    if not caller.is_active():
+        raise CancelledError("The caller has gone.")

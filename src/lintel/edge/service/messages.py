@@ -1,0 +1,261 @@
+"""Between the contract's messages and the device's own types. No work is done here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import grpc
+from lintel.edge.tasks.statistics import ChannelStatistics
+
+from lintel.edge.errors import (
+    InferenceFailedError,
+    InvalidArgumentError,
+    LintelError,
+    ModelNotFoundError,
+    ModelUnavailableError,
+)
+from lintel.edge.images import ImageFormat, PixelFormat
+from lintel.edge.service.admission import ensure_wanted
+from lintel.edge.tasks.blur import BlurMethod, BlurShape
+from lintel.edge.tasks.faces import Detections
+from lintel.edge.workbench import (
+    CoverOptions,
+    DetectionOptions,
+    EncodedImage,
+    OutputOptions,
+    RawImage,
+    WorkResult,
+)
+from lintel.v1 import face_pb2, image_pb2, statistics_pb2
+
+PIXEL_FORMATS = {
+    image_pb2.PIXEL_FORMAT_BGR8: PixelFormat.BGR8,
+    image_pb2.PIXEL_FORMAT_RGB8: PixelFormat.RGB8,
+    image_pb2.PIXEL_FORMAT_GRAY8: PixelFormat.GRAY8,
+    image_pb2.PIXEL_FORMAT_NV12: PixelFormat.NV12,
+    image_pb2.PIXEL_FORMAT_I420: PixelFormat.I420,
+}
+PIXEL_FORMAT_NUMBERS = {format_: number for number, format_ in PIXEL_FORMATS.items()}
+IMAGE_FORMATS = {
+    image_pb2.IMAGE_FORMAT_UNSPECIFIED: None,
+    image_pb2.IMAGE_FORMAT_JPEG: ImageFormat.JPEG,
+    image_pb2.IMAGE_FORMAT_PNG: ImageFormat.PNG,
+    image_pb2.IMAGE_FORMAT_WEBP: ImageFormat.WEBP,
+}
+BLUR_METHODS = {
+    face_pb2.BLUR_METHOD_UNSPECIFIED: None,
+    face_pb2.BLUR_METHOD_FILL: BlurMethod.FILL,
+    face_pb2.BLUR_METHOD_PIXELATE: BlurMethod.PIXELATE,
+    face_pb2.BLUR_METHOD_GAUSSIAN: BlurMethod.GAUSSIAN,
+}
+BLUR_SHAPES = {
+    face_pb2.BLUR_SHAPE_UNSPECIFIED: None,
+    face_pb2.BLUR_SHAPE_BOX: BlurShape.BOX,
+    face_pb2.BLUR_SHAPE_ELLIPSE: BlurShape.ELLIPSE,
+}
+DEFAULT_QUALITY = 85
+
+Value = TypeVar("Value")
+
+
+def read_image(message: image_pb2.Image) -> EncodedImage | RawImage:
+    """Reads a picture; its bytes are not looked at yet.
+
+    Raises:
+        InvalidArgumentError: No content is set, or the pixel format is unknown.
+    """
+    content = message.WhichOneof("content")
+    if content == "encoded":
+        return EncodedImage(message.encoded)
+    if content == "raw":
+        raw = message.raw
+        pixel_format = choose(PIXEL_FORMATS, raw.pixel_format, "raw.pixel_format")
+        return RawImage(raw.data, pixel_format, raw.width, raw.height, raw.stride_bytes)
+    raise InvalidArgumentError("Either encoded or raw must be set.", field="content")
+
+
+def read_detection(message: face_pb2.DetectionOptions) -> DetectionOptions:
+    """Reads how to look for faces; errors name fields below "detection"."""
+    min_score = message.min_score if message.HasField("min_score") else None
+    return placed("detection", lambda: DetectionOptions(min_score, message.model))
+
+
+def read_cover(message: face_pb2.BlurOptions) -> CoverOptions:
+    """Reads how to destroy faces; errors name fields below "blur"."""
+    return placed(
+        "blur",
+        lambda: CoverOptions(
+            method=choose(BLUR_METHODS, message.method, "method"),
+            shape=choose(BLUR_SHAPES, message.shape, "shape"),
+            margin=message.margin if message.HasField("margin") else None,
+            whole_frame=message.whole_frame,
+        ),
+    )
+
+
+def read_output(message: face_pb2.OutputOptions) -> OutputOptions:
+    """Reads how to write pictures; errors name fields below "output"."""
+    quality = message.quality if message.HasField("quality") else DEFAULT_QUALITY
+    return placed(
+        "output", lambda: OutputOptions(choose(IMAGE_FORMATS, message.format, "format"), quality)
+    )
+
+
+def write_blurred(result: WorkResult) -> image_pb2.Image:
+    """Writes the picture that is safe to show.
+
+    Raises:
+        InferenceFailedError: There is none; nothing else may take its place.
+    """
+    if result.blurred is None:
+        raise InferenceFailedError("No blurred picture was made.")
+    image = result.blurred.image
+    if isinstance(image, EncodedImage):
+        return image_pb2.Image(encoded=image.data)
+    return image_pb2.Image(
+        raw=image_pb2.RawFrame(
+            pixel_format=PIXEL_FORMAT_NUMBERS[image.pixel_format],
+            width=image.width,
+            height=image.height,
+            stride_bytes=image.stride_bytes,
+            data=image.data,
+        )
+    )
+
+
+def write_faces(detections: Detections | None) -> list[face_pb2.Face]:
+    """Writes faces, best first; none where nobody looked for them."""
+    if detections is None:
+        return []
+    return [
+        face_pb2.Face(
+            box=image_pb2.BoundingBox(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max),
+            score=score,
+        )
+        for (x_min, y_min, x_max, y_max), score in zip(
+            detections.boxes.tolist(), detections.scores.tolist(), strict=True
+        )
+    ]
+
+
+def write_detections(result: WorkResult) -> face_pb2.FaceDetections:
+    """Writes the faces of a picture with its size."""
+    return face_pb2.FaceDetections(
+        faces=write_faces(result.detections), width=result.width, height=result.height
+    )
+
+
+def write_statistics(result: WorkResult) -> statistics_pb2.ImageStatistics:
+    """Writes the measurements of a picture.
+
+    Raises:
+        InferenceFailedError: There are none.
+    """
+    statistics = result.statistics
+    if statistics is None:
+        raise InferenceFailedError("The picture was not measured.")
+    colours = (
+        statistics_pb2.CHANNEL_RED,
+        statistics_pb2.CHANNEL_GREEN,
+        statistics_pb2.CHANNEL_BLUE,
+    )
+    return statistics_pb2.ImageStatistics(
+        width=statistics.width,
+        height=statistics.height,
+        pixel_count=statistics.pixel_count,
+        bit_depth=statistics.bit_depth,
+        grey=_write_channel(statistics_pb2.CHANNEL_GREY, statistics.grey),
+        channels=[
+            _write_channel(colour, channel)
+            for colour, channel in zip(colours, statistics.channels, strict=False)
+        ],
+        sharpness=statistics.sharpness,
+    )
+
+
+def write_error(error: LintelError) -> image_pb2.ImageError:
+    """Writes the error of one picture."""
+    code: int = grpc.StatusCode[error.code].value[0]
+    return image_pb2.ImageError(
+        code=code, reason=error.reason, message=error.message, field=error.field
+    )
+
+
+def for_each_image(
+    images: Sequence[image_pb2.Image],
+    limit: int,
+    context: grpc.ServicerContext,
+    work: Callable[[EncodedImage | RawImage], Value],
+    failed: Callable[[image_pb2.ImageError], Value],
+) -> list[Value]:
+    """Works on the pictures of a call, so that one picture's error leaves the others alone.
+
+    Args:
+        images: The pictures, in order.
+        limit: Most pictures allowed.
+        context: The call; work stops where its answer would reach nobody.
+        work: Makes the result of a picture.
+        failed: Makes the result of a picture that could not be served.
+
+    Returns:
+        One result a picture, in order.
+
+    Raises:
+        InvalidArgumentError: There are no pictures, or too many.
+        DeadlineExceededError: The deadline passed between two pictures.
+        CancelledError: The caller went away between two pictures.
+        ModelNotFoundError: The call asks for a model that is not there.
+        ModelUnavailableError: The call asks for a model that cannot run.
+    """
+    if not 1 <= len(images) <= limit:
+        raise InvalidArgumentError(
+            f"A call takes 1 to {limit} pictures, not {len(images)}.", field="images"
+        )
+    results = []
+    for index, message in enumerate(images):
+        if index:
+            ensure_wanted(context)
+        try:
+            results.append(work(read_image(message)))
+        except (ModelNotFoundError, ModelUnavailableError) as error:
+            # It would be the same for every picture.
+            raise error.at("detection") from None
+        except LintelError as error:
+            results.append(failed(write_error(error.at(f"images[{index}]"))))
+    return results
+
+
+def choose(choices: dict[Any, Value], number: int, field: str) -> Value:
+    """Looks an enum's number up.
+
+    Raises:
+        InvalidArgumentError: The number stands for nothing that can be served.
+    """
+    if number not in choices:
+        allowed = ", ".join(str(int(known)) for known in choices)
+        raise InvalidArgumentError(f"The value {number} is not one of {allowed}.", field=field)
+    return choices[number]
+
+
+def placed(field: str, read: Callable[[], Value]) -> Value:
+    """Calls `read`, and places its errors below `field`."""
+    try:
+        return read()
+    except LintelError as error:
+        raise error.at(field) from None
+
+
+def _write_channel(
+    channel: statistics_pb2.Channel.ValueType, statistics: ChannelStatistics
+) -> statistics_pb2.ChannelStatistics:
+    return statistics_pb2.ChannelStatistics(
+        channel=channel,
+        mean=statistics.mean,
+        standard_deviation=statistics.standard_deviation,
+        minimum=statistics.minimum,
+        maximum=statistics.maximum,
+        histogram=statistics.histogram.tolist(),
+        clipped_low_share=statistics.clipped_low_share,
+        clipped_high_share=statistics.clipped_high_share,
+    )

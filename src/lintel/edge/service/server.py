@@ -1,0 +1,249 @@
+"""The gRPC server: put together, warmed up, drained."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from lintel.edge.config import MEBIBYTE, Server, Settings
+from lintel.edge.errors import SettingsInvalidError
+from lintel.edge.runtime import Runtime
+from lintel.edge.service import access, logs
+from lintel.edge.service.admission import Admission
+from lintel.edge.service.calls import CallInterceptor, Observer, SlowSenders, log_call
+from lintel.edge.service.faces import FaceServicer
+from lintel.edge.service.inference import InferenceServicer
+from lintel.edge.service.statistics import StatisticsServicer
+from lintel.edge.service.video import VideoServicer
+from lintel.edge.workbench import Workbench
+from lintel.inference import open_inference_pb2, open_inference_pb2_grpc
+from lintel.v1 import (
+    face_pb2,
+    face_pb2_grpc,
+    statistics_pb2,
+    statistics_pb2_grpc,
+    video_pb2,
+    video_pb2_grpc,
+)
+
+if TYPE_CHECKING:
+    from wsgiref.simple_server import WSGIServer
+
+logger = logging.getLogger("lintel.service")
+
+SERVICES = tuple(
+    file.services_by_name[name].full_name
+    for file, name in (
+        (face_pb2.DESCRIPTOR, "FaceService"),
+        (statistics_pb2.DESCRIPTOR, "StatisticsService"),
+        (video_pb2.DESCRIPTOR, "VideoService"),
+        (open_inference_pb2.DESCRIPTOR, "GRPCInferenceService"),
+    )
+)
+# Threads beyond those that work or wait: they receive requests and refuse what is too much.
+SPARE_THREADS = 8
+# Calls that may wait for a thread; beyond, gRPC refuses them itself, without details.
+WAITING_FOR_THREADS = 1024
+# Only the owner and the group may connect to a Unix socket.
+SOCKET_MODE = 0o660
+
+
+class DeviceServer:
+    """A device's server. Use it as a context manager, or call `start` and `stop`.
+
+    Args:
+        settings: All of the device's settings.
+
+    Attributes:
+        addresses: Where it listens, with the ports that were really bound.
+
+    Raises:
+        SettingsInvalidError: An address, certificate or file of the settings is wrong.
+        LintelError: The face model is missing or cannot run.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        access.check_addresses(settings)
+        credentials = access.server_credentials(settings.server.tls)
+        self._settings = settings
+        workers = settings.server.workers or len(os.sched_getaffinity(0))
+        self._admission = Admission(workers, settings.server.max_queue)
+        self._runtime = Runtime(settings, workers)
+        self._workbench = Workbench(self._runtime, settings)
+        self._slow_senders = SlowSenders(settings.server.receive_timeout_s)
+        self._stream_threads = ThreadPoolExecutor(
+            settings.server.max_streams + 1, thread_name_prefix="stream"
+        )
+        self._health_threads = ThreadPoolExecutor(1, thread_name_prefix="health")
+        self._health = health.HealthServicer(
+            experimental_non_blocking=True, experimental_thread_pool=self._health_threads
+        )
+        self._observers, self._metrics_page = self._start_metrics()
+        self._interceptor = CallInterceptor(
+            self._admission,
+            access.Guard(settings.server.tokens),
+            self._slow_senders,
+            self._stream_threads,
+            settings.server.max_streams,
+            self._observers,
+        )
+        threads = self._admission.capacity + SPARE_THREADS
+        self._server = grpc.server(
+            ThreadPoolExecutor(threads, thread_name_prefix="call"),
+            interceptors=[self._interceptor],
+            options=channel_options(settings.server),
+            maximum_concurrent_rpcs=threads + settings.server.max_streams + WAITING_FOR_THREADS,
+        )
+        self._video = VideoServicer(self._workbench, self._admission)
+        self._add_services()
+        self.addresses = tuple(
+            self._bind(address, index, credentials)
+            for index, address in enumerate(settings.server.listen)
+        )
+
+    @property
+    def in_flight(self) -> int:
+        """Unary calls at work or waiting for it."""
+        return self._admission.in_flight
+
+    def start(self) -> None:
+        """Listens, warms the models up, and only then says SERVING.
+
+        Raises:
+            LintelError: A model failed its first run.
+        """
+        self._server.start()
+        for address in self.addresses:
+            if address.startswith("unix:") and not address.startswith("unix:@"):
+                Path(address.removeprefix("unix:")).chmod(SOCKET_MODE)
+        self._runtime.warm_up()
+        self._interceptor.ready = True
+        self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        logger.info("serving", extra={"addresses": ", ".join(self.addresses)})
+
+    def stop(self) -> None:
+        """Refuses new calls, lets those in flight finish within `server.drain_s`, and closes."""
+        logger.info("draining", extra={"in_flight": self._admission.in_flight})
+        self._health.enter_graceful_shutdown()
+        self._video.drain()
+        self._server.stop(self._settings.server.drain_s).wait()
+        self._interceptor.ready = False
+        if self._metrics_page is not None:
+            page, thread = self._metrics_page
+            page.shutdown()
+            page.server_close()
+            thread.join()
+        self._slow_senders.stop()
+        self._stream_threads.shutdown(wait=False)
+        self._health_threads.shutdown(wait=False)
+        self._runtime.close()
+        logger.info("stopped")
+
+    def __enter__(self) -> DeviceServer:
+        """Starts the server."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stops the server."""
+        self.stop()
+
+    def _start_metrics(
+        self,
+    ) -> tuple[tuple[Observer, ...], tuple[WSGIServer, threading.Thread] | None]:
+        address = self._settings.metrics.listen
+        if not address:
+            return (log_call,), None
+        # The page costs memory and start-up time; only those who want it pay.
+        from lintel.edge.service.metrics import Metrics  # noqa: PLC0415
+
+        metrics = Metrics(self._admission, self._runtime)
+        return (log_call, metrics.observe), metrics.listen(address)
+
+    def _add_services(self) -> None:
+        server, limit = self._server, self._settings.images.max_per_call
+        face_pb2_grpc.add_FaceServiceServicer_to_server(
+            FaceServicer(self._workbench, limit), server
+        )
+        statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(
+            StatisticsServicer(self._workbench, limit), server
+        )
+        video_pb2_grpc.add_VideoServiceServicer_to_server(self._video, server)
+        open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
+            InferenceServicer(self._runtime), server
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        if self._settings.server.reflection:
+            names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, server)
+
+    def _set_health(self, status: int) -> None:
+        for service in ("", *SERVICES):
+            self._health.set(service, status)
+
+    def _bind(self, address: str, index: int, credentials: grpc.ServerCredentials | None) -> str:
+        is_unix = address.startswith("unix:")
+        try:
+            if credentials is None or is_unix:
+                port = self._server.add_insecure_port(address)
+            else:
+                port = self._server.add_secure_port(address, credentials)
+        except RuntimeError as error:
+            raise SettingsInvalidError(
+                f"The address {address} cannot be listened on; is another server there?",
+                field=f"server.listen[{index}]",
+            ) from error
+        return address if is_unix else f"{address.rpartition(':')[0]}:{port}"
+
+
+def channel_options(settings: Server) -> list[tuple[str, int]]:
+    """Returns gRPC's own settings for a server."""
+    limit = settings.max_message_mib * MEBIBYTE
+    options = [
+        ("grpc.max_receive_message_length", limit),
+        ("grpc.max_send_message_length", limit),
+        ("grpc.keepalive_time_ms", round(settings.keepalive_s * 1000)),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        # Two servers on one port would share its calls and look broken at random.
+        ("grpc.so_reuseport", 0),
+    ]
+    if settings.connection_age_s:
+        options += [
+            ("grpc.max_connection_age_ms", round(settings.connection_age_s * 1000)),
+            ("grpc.max_connection_age_grace_ms", round(settings.drain_s * 1000)),
+        ]
+    return options
+
+
+def serve(settings: Settings) -> None:
+    """Runs the server until SIGTERM or SIGINT, then drains it.
+
+    Args:
+        settings: All of the device's settings.
+
+    Raises:
+        LintelError: The server cannot start; the message says why.
+    """
+    logs.configure(settings.log)
+    asked_to_stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked_to_stop.set())
+    with DeviceServer(settings):
+        asked_to_stop.wait()

@@ -1,0 +1,411 @@
+"""The server around the services: limits, deadlines, access, health, drain."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+import trustme
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from lintel.edge.errors import SettingsInvalidError
+from lintel.edge.service import DeviceServer
+from lintel.v1 import face_pb2, face_pb2_grpc, image_pb2, video_pb2_grpc
+
+Details = Callable[[grpc.RpcError], dict[str, Message]]
+StartDevice = Callable[..., DeviceServer]
+
+SERVICES = (
+    "lintel.v1.FaceService",
+    "lintel.v1.StatisticsService",
+    "lintel.v1.VideoService",
+    "inference.GRPCInferenceService",
+)
+
+
+def detect(picture: bytes, count: int = 1) -> face_pb2.DetectFacesRequest:
+    return face_pb2.DetectFacesRequest(images=[image_pb2.Image(encoded=picture)] * count)
+
+
+@pytest.fixture
+def slow_request() -> face_pb2.DetectFacesRequest:
+    """A request whose work takes a good part of a second: several large raw pictures."""
+    pixels = np.random.default_rng(1).integers(0, 256, (1080, 1920, 3), np.uint8)
+    raw = image_pb2.RawFrame(
+        pixel_format=image_pb2.PIXEL_FORMAT_BGR8, width=1920, height=1080, data=pixels.tobytes()
+    )
+    return face_pb2.DetectFacesRequest(images=[image_pb2.Image(raw=raw)] * 8)
+
+
+class TestLimits:
+    def test_what_is_too_much_is_refused_at_once_with_a_hint(
+        self,
+        start_device: StartDevice,
+        slow_request: face_pb2.DetectFacesRequest,
+        plain_jpeg: bytes,
+        details_of: Details,
+    ) -> None:
+        device = start_device({"server": {"workers": 1, "max_queue": 1}})
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            faces = face_pb2_grpc.FaceServiceStub(channel)
+            accepted = [faces.DetectFaces.future(slow_request) for _ in range(2)]
+            error = _first_error(lambda: faces.DetectFaces(detect(plain_jpeg)))
+            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            details = details_of(error)
+            assert details["ErrorInfo"].reason == "OVERLOADED"
+            delay = details["RetryInfo"].retry_delay.ToTimedelta()
+            assert 0.05 <= delay.total_seconds() <= 5
+            trailers = dict(error.trailing_metadata())
+            assert int(trailers["grpc-retry-pushback-ms"]) == delay.total_seconds() * 1000
+            assert all(len(call.result().results) == 8 for call in accepted)
+            assert faces.DetectFaces(detect(plain_jpeg)).results
+
+    def test_a_deadline_passes_while_waiting(
+        self,
+        start_device: StartDevice,
+        slow_request: face_pb2.DetectFacesRequest,
+        plain_jpeg: bytes,
+    ) -> None:
+        device = start_device({"server": {"workers": 1}})
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            faces = face_pb2_grpc.FaceServiceStub(channel)
+            slow = faces.DetectFaces.future(slow_request)
+            with pytest.raises(grpc.RpcError) as caught:
+                while True:
+                    faces.DetectFaces(detect(plain_jpeg), timeout=0.02)
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            assert slow.result().results
+
+    def test_a_message_over_the_limit_says_so(
+        self, start_device: StartDevice, plain_jpeg: bytes
+    ) -> None:
+        device = start_device({"server": {"max_message_mib": 1}})
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            faces = face_pb2_grpc.FaceServiceStub(channel)
+            with pytest.raises(grpc.RpcError) as caught:
+                faces.DetectFaces(detect(plain_jpeg + bytes(1 << 20)))
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert str(1 << 20) in caught.value.details()
+
+    def test_a_picture_over_the_limits_says_so(
+        self, start_device: StartDevice, plain_jpeg: bytes
+    ) -> None:
+        device = start_device({"images": {"max_bytes": 1024, "max_pixels": 1000}})
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            faces = face_pb2_grpc.FaceServiceStub(channel)
+            long = faces.DetectFaces(detect(plain_jpeg + bytes(1024))).results[0].error
+            large = faces.DetectFaces(detect(plain_jpeg)).results[0].error
+        assert (long.reason, large.reason) == ("IMAGE_TOO_LARGE",) * 2
+        assert "1024" in long.message
+        assert "3072 pixels" in large.message
+        assert "1000" in large.message
+
+
+class TestPeers:
+    def test_bytes_that_are_no_message_are_refused(
+        self, channel: grpc.Channel, details_of: Details
+    ) -> None:
+        call = channel.unary_unary("/lintel.v1.FaceService/DetectFaces")
+        with pytest.raises(grpc.RpcError) as caught:
+            call(b"\xff\xff\xff")
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "ErrorInfo" in details_of(caught.value)
+
+    def test_a_frame_that_is_no_message_ends_the_stream(
+        self, channel: grpc.Channel, details_of: Details
+    ) -> None:
+        call = channel.stream_stream("/lintel.v1.VideoService/ProcessVideo")
+        with pytest.raises(grpc.RpcError) as caught:
+            list(call(iter([b"\x0a\x03\x0a\x01\x01", b"\xff\xff\xff"])))
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "ErrorInfo" in details_of(caught.value)
+
+    def test_an_unknown_method_is_unimplemented(self, channel: grpc.Channel) -> None:
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary("/lintel.v1.FaceService/PaintFaces")(b"")
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+    def test_a_caller_that_never_sends_is_let_go(self, start_device: StartDevice) -> None:
+        device = start_device({"server": {"receive_timeout_s": 0.2}})
+        never = threading.Event()
+
+        def requests() -> Iterator[bytes]:
+            never.wait()
+            yield b""
+
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            call = channel.stream_unary("/lintel.v1.FaceService/DetectFaces")
+            with pytest.raises(grpc.RpcError) as caught:
+                call(requests(), timeout=20)
+            never.set()
+        assert caught.value.code() is grpc.StatusCode.CANCELLED
+
+    def test_slow_senders_do_not_keep_others_out(
+        self, start_device: StartDevice, plain_jpeg: bytes
+    ) -> None:
+        device = start_device({"server": {"workers": 1, "max_queue": 1}})
+        never = threading.Event()
+
+        def requests() -> Iterator[bytes]:
+            never.wait()
+            yield b""
+
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            call = channel.stream_unary("/lintel.v1.FaceService/DetectFaces")
+            slow = [call.future(requests()) for _ in range(6)]
+            faces = face_pb2_grpc.FaceServiceStub(channel)
+            assert faces.DetectFaces(detect(plain_jpeg), timeout=20).results
+            for sender in slow:
+                sender.cancel()
+            never.set()
+
+    def test_bytes_that_are_not_http_do_no_harm(
+        self, device: DeviceServer, channel: grpc.Channel, plain_jpeg: bytes
+    ) -> None:
+        host, _, port = device.addresses[0].rpartition(":")
+        with socket.create_connection((host, int(port))) as peer:
+            peer.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(range(256)))
+            peer.settimeout(10)
+            while peer.recv(4096):
+                pass
+        faces = face_pb2_grpc.FaceServiceStub(channel)
+        assert faces.DetectFaces(detect(plain_jpeg)).results
+
+    def test_the_request_id_comes_back(self, channel: grpc.Channel, plain_jpeg: bytes) -> None:
+        faces = face_pb2_grpc.FaceServiceStub(channel)
+        request = detect(plain_jpeg)
+        _, mine = faces.DetectFaces.with_call(request, metadata=[("x-request-id", "door-7")])
+        _, made = faces.DetectFaces.with_call(request, metadata=[("x-request-id", "a b\tc")])
+        assert dict(mine.trailing_metadata())["x-request-id"] == "door-7"
+        assert dict(made.trailing_metadata())["x-request-id"] not in ("", "a b\tc")
+
+
+class TestHealth:
+    @pytest.mark.parametrize("service", ["", *SERVICES])
+    def test_every_service_is_serving(self, channel: grpc.Channel, service: str) -> None:
+        health = health_pb2_grpc.HealthStub(channel)
+        reply = health.Check(health_pb2.HealthCheckRequest(service=service))
+        assert reply.status == health_pb2.HealthCheckResponse.SERVING
+
+    def test_an_unknown_service_is_not_found(self, channel: grpc.Channel) -> None:
+        health = health_pb2_grpc.HealthStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            health.Check(health_pb2.HealthCheckRequest(service="lintel.v1.Nobody"))
+        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+    def test_a_watcher_sees_the_drain(self, start_device: StartDevice) -> None:
+        device = start_device()
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            changes = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            assert next(changes).status == health_pb2.HealthCheckResponse.SERVING
+            stopper = threading.Thread(target=device.stop)
+            stopper.start()
+            assert next(changes).status == health_pb2.HealthCheckResponse.NOT_SERVING
+            changes.cancel()
+            stopper.join()
+
+    def test_reflection_lists_the_services(self, channel: grpc.Channel) -> None:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        request = reflection_pb2.ServerReflectionRequest(list_services="")
+        reply = next(iter(stub.ServerReflectionInfo(iter([request]))))
+        names = {service.name for service in reply.list_services_response.service}
+        assert names >= {*SERVICES, "grpc.health.v1.Health"}
+
+
+class TestDrain:
+    def test_work_in_flight_is_finished_and_new_calls_are_refused(
+        self,
+        start_device: StartDevice,
+        slow_request: face_pb2.DetectFacesRequest,
+        plain_jpeg: bytes,
+    ) -> None:
+        device = start_device({"server": {"drain_s": 30.0}})
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            faces = face_pb2_grpc.FaceServiceStub(channel)
+            assert faces.DetectFaces(detect(plain_jpeg)).results
+            slow = faces.DetectFaces.future(slow_request)
+            while device.in_flight == 0:
+                assert not slow.done()
+            device.stop()
+            assert len(slow.result().results) == 8
+            with pytest.raises(grpc.RpcError) as caught:
+                faces.DetectFaces(detect(plain_jpeg))
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+class TestAddresses:
+    def test_a_unix_socket_serves_and_is_for_owner_and_group_only(
+        self, device: DeviceServer, plain_jpeg: bytes
+    ) -> None:
+        address = device.addresses[1]
+        mode = Path(address.removeprefix("unix:")).stat().st_mode
+        assert stat.S_IMODE(mode) == 0o660
+        with grpc.insecure_channel(address) as channel:
+            assert face_pb2_grpc.FaceServiceStub(channel).DetectFaces(detect(plain_jpeg)).results
+
+    def test_a_taken_port_is_an_error(
+        self, device: DeviceServer, start_device: StartDevice
+    ) -> None:
+        with pytest.raises(SettingsInvalidError, match="another server") as caught:
+            start_device({"server": {"listen": [device.addresses[0]]}})
+        assert caught.value.field == "server.listen[0]"
+
+    @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "door.example:0"])
+    def test_the_network_needs_protection(self, start_device: StartDevice, address: str) -> None:
+        with pytest.raises(SettingsInvalidError, match="open to the network"):
+            start_device({"server": {"listen": [address]}})
+
+    @pytest.mark.parametrize("address", ["127.0.0.1", ":50051", "host:port", "h:70000", "unix:"])
+    def test_a_malformed_address_is_named(self, start_device: StartDevice, address: str) -> None:
+        with pytest.raises(SettingsInvalidError, match="neither HOST:PORT nor unix:/path"):
+            start_device({"server": {"listen": [address]}})
+
+
+class TestTokens:
+    @pytest.fixture
+    def faces(self, start_device: StartDevice) -> Iterator[face_pb2_grpc.FaceServiceStub]:
+        tokens = [
+            {"name": name, "sha256": hashlib.sha256(name.encode()).hexdigest(), "roles": [role]}
+            for name, role in (("door", "infer"), ("watch", "monitor"))
+        ]
+        device = start_device({"server": {"tokens": tokens}})
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            yield face_pb2_grpc.FaceServiceStub(channel)
+
+    @pytest.mark.parametrize(
+        ("header", "code"),
+        [
+            ("Bearer door", grpc.StatusCode.OK),
+            ("bearer door", grpc.StatusCode.OK),
+            ("Bearer watch", grpc.StatusCode.PERMISSION_DENIED),
+            ("Bearer nobody", grpc.StatusCode.UNAUTHENTICATED),
+            ("Bearer ", grpc.StatusCode.UNAUTHENTICATED),
+            ("Basic door", grpc.StatusCode.UNAUTHENTICATED),
+            (None, grpc.StatusCode.UNAUTHENTICATED),
+        ],
+    )
+    def test_a_token_opens_what_its_roles_allow(
+        self,
+        faces: face_pb2_grpc.FaceServiceStub,
+        plain_jpeg: bytes,
+        header: str | None,
+        code: grpc.StatusCode,
+    ) -> None:
+        metadata = [("authorization", header)] if header is not None else []
+        call = faces.DetectFaces.future(detect(plain_jpeg), metadata=metadata)
+        assert call.code() is code
+
+    def test_health_is_open_to_all_and_reflection_to_monitors(
+        self, start_device: StartDevice
+    ) -> None:
+        token = {
+            "name": "watch",
+            "sha256": hashlib.sha256(b"watch").hexdigest(),
+            "roles": ["monitor"],
+        }
+        device = start_device({"server": {"tokens": [token]}})
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+            assert health.Check(health_pb2.HealthCheckRequest()).status
+            stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+            requests = [reflection_pb2.ServerReflectionRequest(list_services="")]
+            metadata = [("authorization", "Bearer watch")]
+            assert list(stub.ServerReflectionInfo(iter(requests), metadata=metadata))
+            with pytest.raises(grpc.RpcError) as caught:
+                list(stub.ServerReflectionInfo(iter(requests)))
+            assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+            with pytest.raises(grpc.RpcError) as caught:
+                list(video_pb2_grpc.VideoServiceStub(channel).ProcessVideo(iter([])))
+            assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+class TestTls:
+    @pytest.fixture(scope="class")
+    def authority(self) -> trustme.CA:
+        return trustme.CA()
+
+    @pytest.fixture
+    def tls(self, authority: trustme.CA, tmp_path: Path) -> dict[str, str]:
+        server = authority.issue_cert("localhost", "127.0.0.1")
+        server.cert_chain_pems[0].write_to_path(tmp_path / "server.pem")
+        server.private_key_pem.write_to_path(tmp_path / "server.key")
+        authority.cert_pem.write_to_path(tmp_path / "clients.pem")
+        return {
+            "certificate": str(tmp_path / "server.pem"),
+            "private_key": str(tmp_path / "server.key"),
+        }
+
+    def test_tls_serves_those_who_trust_it(
+        self,
+        start_device: StartDevice,
+        tls: dict[str, str],
+        authority: trustme.CA,
+        plain_jpeg: bytes,
+    ) -> None:
+        device = start_device({"server": {"tls": tls}})
+        trusting = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+        with grpc.secure_channel(device.addresses[0], trusting) as channel:
+            assert face_pb2_grpc.FaceServiceStub(channel).DetectFaces(detect(plain_jpeg)).results
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            call = face_pb2_grpc.FaceServiceStub(channel).DetectFaces.future(detect(plain_jpeg))
+            assert call.code() is grpc.StatusCode.UNAVAILABLE
+
+    def test_mutual_tls_asks_for_a_certificate_of_its_authority(
+        self,
+        start_device: StartDevice,
+        tls: dict[str, str],
+        authority: trustme.CA,
+        tmp_path: Path,
+        plain_jpeg: bytes,
+    ) -> None:
+        tls = {**tls, "client_authority": str(tmp_path / "clients.pem")}
+        device = start_device({"server": {"tls": tls}})
+        codes = []
+        for issuer in (authority, trustme.CA(), None):
+            known = issuer.issue_cert("door@example.org") if issuer else None
+            credentials = grpc.ssl_channel_credentials(
+                authority.cert_pem.bytes(),
+                known.private_key_pem.bytes() if known else None,
+                known.cert_chain_pems[0].bytes() if known else None,
+            )
+            with grpc.secure_channel(device.addresses[0], credentials) as channel:
+                faces = face_pb2_grpc.FaceServiceStub(channel)
+                codes.append(faces.DetectFaces.future(detect(plain_jpeg)).code())
+        refused = grpc.StatusCode.UNAVAILABLE
+        assert codes == [grpc.StatusCode.OK, refused, refused]
+
+    @pytest.mark.parametrize(
+        ("change", "field"),
+        [
+            ({"private_key": ""}, "server.tls.private_key"),
+            ({"certificate": ""}, "server.tls.certificate"),
+            ({"certificate": "/nowhere/server.pem"}, "server.tls.certificate"),
+        ],
+    )
+    def test_what_is_missing_is_named(
+        self,
+        start_device: StartDevice,
+        tls: dict[str, str],
+        change: dict[str, str],
+        field: str,
+    ) -> None:
+        with pytest.raises(SettingsInvalidError) as caught:
+            start_device({"server": {"tls": {**tls, **change}}})
+        assert caught.value.field == field
+
+
+def _first_error(call: Callable[[], object]) -> grpc.RpcError:
+    """Calls until a call is refused; the ones before may still find room."""
+    with pytest.raises(grpc.RpcError) as caught:
+        while True:
+            call()
+    return caught.value

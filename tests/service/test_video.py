@@ -1,0 +1,250 @@
+"""lintel.v1.VideoService, through a real channel."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+from collections.abc import Callable, Iterator
+
+import grpc
+import numpy as np
+import pytest
+from google.protobuf.message import Message
+from numpy.typing import NDArray
+
+from lintel.edge.service import DeviceServer
+from lintel.v1 import image_pb2, video_pb2, video_pb2_grpc
+
+Details = Callable[[grpc.RpcError], dict[str, Message]]
+Request = video_pb2.ProcessVideoRequest
+
+
+@pytest.fixture
+def video(channel: grpc.Channel) -> video_pb2_grpc.VideoServiceStub:
+    return video_pb2_grpc.VideoServiceStub(channel)
+
+
+def config(
+    *tasks: video_pb2.VideoTask.ValueType,
+    policy: video_pb2.DropPolicy.ValueType = video_pb2.DROP_POLICY_LOSSLESS,
+) -> Request:
+    return Request(config=video_pb2.VideoConfig(tasks=tasks, drop_policy=policy))
+
+
+def frame(number: int, data: bytes) -> Request:
+    image = image_pb2.Image(encoded=data)
+    return Request(
+        frame=video_pb2.VideoFrame(sequence_number=number, timestamp_us=number * 10, image=image)
+    )
+
+
+def test_replies_come_in_order_with_what_was_asked_for(
+    video: video_pb2_grpc.VideoServiceStub, face_jpeg: bytes, plain_jpeg: bytes
+) -> None:
+    pictures = [face_jpeg, plain_jpeg] * 10
+    requests = [config(video_pb2.VIDEO_TASK_BLUR_FACES, video_pb2.VIDEO_TASK_IMAGE_STATISTICS)]
+    requests += [frame(number, data) for number, data in enumerate(pictures)]
+    replies = list(video.ProcessVideo(iter(requests)))
+    assert [reply.sequence_number for reply in replies] == list(range(20))
+    assert [reply.timestamp_us for reply in replies] == list(range(0, 200, 10))
+    assert all(reply.result.blurred.encoded.startswith(b"\xff\xd8") for reply in replies)
+    assert all(reply.result.statistics.pixel_count for reply in replies)
+    assert [bool(reply.result.detections.faces) for reply in replies] == [True, False] * 10
+    assert all(reply.dropped_frames == 0 for reply in replies)
+
+
+def test_timings_tell_where_the_time_went(
+    video: video_pb2_grpc.VideoServiceStub, face_jpeg: bytes
+) -> None:
+    requests = [config(video_pb2.VIDEO_TASK_BLUR_FACES), frame(1, face_jpeg)]
+    timings = next(iter(video.ProcessVideo(iter(requests)))).timings
+    stages = timings.decode_us + timings.detect_us + timings.blur_us + timings.encode_us
+    assert timings.detect_us > 0
+    assert timings.statistics_us == 0
+    assert stages + timings.queue_us <= timings.total_us
+
+
+def test_only_what_was_asked_for_is_done(
+    video: video_pb2_grpc.VideoServiceStub, face_jpeg: bytes
+) -> None:
+    requests = [config(video_pb2.VIDEO_TASK_IMAGE_STATISTICS), frame(1, face_jpeg)]
+    result = next(iter(video.ProcessVideo(iter(requests)))).result
+    assert result.HasField("statistics")
+    assert not result.HasField("detections")
+    assert not result.HasField("blurred")
+
+
+def test_a_damaged_frame_is_answered_and_the_stream_goes_on(
+    video: video_pb2_grpc.VideoServiceStub, plain_jpeg: bytes
+) -> None:
+    requests = [
+        config(video_pb2.VIDEO_TASK_BLUR_FACES),
+        frame(1, plain_jpeg[:100]),
+        frame(2, plain_jpeg),
+    ]
+    replies = list(video.ProcessVideo(iter(requests)))
+    assert [reply.WhichOneof("outcome") for reply in replies] == ["error", "result"]
+    assert replies[0].error.field == "frame.image.encoded"
+
+
+def test_a_number_that_does_not_grow_is_refused(
+    video: video_pb2_grpc.VideoServiceStub, plain_jpeg: bytes
+) -> None:
+    requests = [config(video_pb2.VIDEO_TASK_DETECT_FACES)]
+    requests += [frame(number, plain_jpeg) for number in (5, 5, 4, 6)]
+    replies = list(video.ProcessVideo(iter(requests)))
+    assert [reply.WhichOneof("outcome") for reply in replies] == [
+        "result",
+        "error",
+        "error",
+        "result",
+    ]
+    assert replies[1].error.field == "frame.sequence_number"
+
+
+def test_newest_wins_drops_frames_and_says_how_many(
+    video: video_pb2_grpc.VideoServiceStub, draw_face: Callable[..., NDArray[np.uint8]]
+) -> None:
+    pixels = draw_face(1920, 1080)
+    image = image_pb2.Image(
+        raw=image_pb2.RawFrame(
+            pixel_format=image_pb2.PIXEL_FORMAT_BGR8, width=1920, height=1080, data=pixels.tobytes()
+        )
+    )
+    requests = [
+        config(
+            video_pb2.VIDEO_TASK_DETECT_FACES,
+            video_pb2.VIDEO_TASK_IMAGE_STATISTICS,
+            policy=video_pb2.DROP_POLICY_NEWEST_WINS,
+        )
+    ]
+    requests += [
+        Request(frame=video_pb2.VideoFrame(sequence_number=number, image=image))
+        for number in range(40)
+    ]
+    replies = list(video.ProcessVideo(iter(requests)))
+    numbers = [reply.sequence_number for reply in replies]
+    assert numbers == sorted(numbers)
+    # The last frame always survives, and every frame is either answered or counted.
+    assert numbers[-1] == 39
+    assert len(replies) + sum(reply.dropped_frames for reply in replies) == 40
+    assert len(replies) < 40
+
+
+def test_a_lossless_sender_is_held_back(
+    video: video_pb2_grpc.VideoServiceStub, draw_face: Callable[..., NDArray[np.uint8]]
+) -> None:
+    pixels = draw_face(1280, 720)
+    image = image_pb2.Image(
+        raw=image_pb2.RawFrame(
+            pixel_format=image_pb2.PIXEL_FORMAT_BGR8, width=1280, height=720, data=pixels.tobytes()
+        )
+    )
+    sent = 0
+
+    def requests() -> Iterator[Request]:
+        nonlocal sent
+        yield config(video_pb2.VIDEO_TASK_DETECT_FACES)
+        for number in range(60):
+            sent = number
+            yield Request(frame=video_pb2.VideoFrame(sequence_number=number, image=image))
+
+    replies = video.ProcessVideo(requests())
+    next(replies)
+    # 2.7 MB a frame: what is sent ahead is bounded by the device's window and HTTP/2's.
+    assert sent < 30
+    assert sum(1 for _ in replies) == 59
+
+
+@pytest.mark.parametrize(
+    ("requests", "field"),
+    [
+        ([], "config"),
+        ([Request()], "config"),
+        ([frame(1, b"")], "config"),
+        ([config()], "config.tasks"),
+        ([config(video_pb2.VIDEO_TASK_UNSPECIFIED)], "config.tasks[0]"),
+        (
+            [Request(config=video_pb2.VideoConfig(tasks=[2], drop_policy=9))],
+            "config.drop_policy",
+        ),
+        ([config(video_pb2.VIDEO_TASK_BLUR_FACES)] * 2, "frame"),
+    ],
+)
+def test_a_wrong_beginning_is_named(
+    video: video_pb2_grpc.VideoServiceStub,
+    details_of: Details,
+    requests: list[Request],
+    field: str,
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        list(video.ProcessVideo(iter(requests)))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    violation = details_of(caught.value)["BadRequest"].field_violations[0]
+    assert violation.field == field
+
+
+def test_streams_are_bounded(
+    start_device: Callable[..., DeviceServer], plain_jpeg: bytes, details_of: Details
+) -> None:
+    device = start_device({"server": {"max_streams": 1}})
+    with grpc.insecure_channel(device.addresses[0]) as channel:
+        stub = video_pb2_grpc.VideoServiceStub(channel)
+        first: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        first.put(config(video_pb2.VIDEO_TASK_DETECT_FACES))
+        first.put(frame(1, plain_jpeg))
+        open_stream = stub.ProcessVideo(iter(first.get, None))
+        next(open_stream)
+        with pytest.raises(grpc.RpcError) as caught:
+            list(stub.ProcessVideo(iter([config(video_pb2.VIDEO_TASK_DETECT_FACES)])))
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "RetryInfo" in details_of(caught.value)
+        first.put(None)
+        assert not list(open_stream)
+
+
+def test_a_caller_that_leaves_frees_its_stream(
+    start_device: Callable[..., DeviceServer], plain_jpeg: bytes
+) -> None:
+    device = start_device({"server": {"max_streams": 1}})
+    with grpc.insecure_channel(device.addresses[0]) as channel:
+        stub = video_pb2_grpc.VideoServiceStub(channel)
+        for _ in range(5):
+            replies = _open_when_free(stub, plain_jpeg)
+            assert next(replies).HasField("result")
+            replies.cancel()
+
+
+def test_draining_ends_a_stream_after_its_frames(
+    start_device: Callable[..., DeviceServer], plain_jpeg: bytes, details_of: Details
+) -> None:
+    device = start_device()
+    with grpc.insecure_channel(device.addresses[0]) as channel:
+        stub = video_pb2_grpc.VideoServiceStub(channel)
+        requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        requests.put(config(video_pb2.VIDEO_TASK_DETECT_FACES))
+        requests.put(frame(1, plain_jpeg))
+        replies = stub.ProcessVideo(iter(requests.get, None))
+        assert next(replies).sequence_number == 1
+        device.stop()
+        with pytest.raises(grpc.RpcError) as caught:
+            next(replies)
+        requests.put(None)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert details_of(caught.value)["ErrorInfo"].reason == "NOT_SERVING"
+
+
+def _open_when_free(
+    stub: video_pb2_grpc.VideoServiceStub, picture: bytes
+) -> Iterator[video_pb2.ProcessVideoResponse]:
+    """Opens an endless stream, again and again while the one before is still closing."""
+    while True:
+        frames = (frame(number, picture) for number in itertools.count(1))
+        start = [config(video_pb2.VIDEO_TASK_DETECT_FACES)]
+        replies = stub.ProcessVideo(itertools.chain(start, frames), timeout=30)
+        try:
+            next(replies)
+        except grpc.RpcError as error:
+            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        else:
+            return replies
