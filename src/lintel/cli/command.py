@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from lintel.edge.errors import LintelError
 if TYPE_CHECKING:
     from lintel.edge.doctor import Finding
 
-DONE, SOME_FAILED, COULD_NOT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
+DONE, SOME_FAILED, COULD_NOT, INTERRUPTED = 0, 1, 2, 130
 COLOUR_OF_OUTCOME = {"ok": "green", "note": None, "warning": "yellow", "failure": "red"}
 
 
@@ -173,13 +174,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         status = INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read this, such as `head`, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = READER_GONE
     except OSError as error:
-        status = _fail(f"The output cannot be written: {error.strerror}.")
+        # What is left to write would raise once more at the interpreter's end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read a pipe, such as `head`, has seen enough and need not be told.
+        is_told = error.errno != errno.EPIPE
+        message = f"The output cannot be written: {error.strerror}."
+        status = _fail(message) if is_told else SOME_FAILED
     sys.exit(status if isinstance(status, int) else DONE)
 
 

@@ -1,0 +1,115 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lintel.cli.files import FileFailedError, read_picture, whole_file
+from lintel.edge.errors import ImageTooLargeError
+
+
+def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "file"
+    with whole_file(target, overwrite=False) as file:
+        file.write(b"half")
+        assert not target.exists()
+        file.write(b" whole")
+    assert target.read_bytes() == b"half whole"
+    assert [path.name for path in target.parent.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_interrupted_file_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error), whole_file(tmp_path / "file", overwrite=False) as file:
+        file.write(b"half")
+        raise error
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_existing_file_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    with (
+        pytest.raises(FileFailedError, match="--overwrite replaces it"),
+        whole_file(target, overwrite=False),
+    ):
+        raise AssertionError("nothing is to be done for it")
+    assert target.read_bytes() == b"old"
+
+
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    with (
+        pytest.raises(FileFailedError, match="exists"),
+        whole_file(target, overwrite=False) as file,
+    ):
+        file.write(b"new")
+        target.write_bytes(b"old")
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_overwriting_replaces_at_once(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    with whole_file(target, overwrite=True) as file:
+        file.write(b"new")
+        assert target.read_bytes() == b"old"
+    assert target.read_bytes() == b"new"
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "original").write_bytes(b"old")
+    target = tmp_path / "link"
+    target.symlink_to(tmp_path / "original")
+    with whole_file(target, overwrite=True) as file:
+        file.write(b"new")
+    assert (tmp_path / "original").read_bytes() == b"old"
+    assert target.read_bytes() == b"new"
+
+
+def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "ordinary").touch()
+    with whole_file(tmp_path / "whole", overwrite=False) as file:
+        file.write(b"x")
+    modes = {(tmp_path / name).stat().st_mode for name in ("ordinary", "whole")}
+    assert len(modes) == 1
+
+
+def test_a_name_as_long_as_names_can_be_is_no_trouble(tmp_path: Path) -> None:
+    with whole_file(tmp_path / ("x" * 255), overwrite=False) as file:
+        file.write(b"x")
+    with (
+        pytest.raises(FileFailedError, match="cannot be written"),
+        whole_file(tmp_path / ("x" * 256), overwrite=False) as file,
+    ):
+        file.write(b"x")
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(FileFailedError, match="is not a folder"),
+        whole_file(tmp_path / "file" / "deeper", overwrite=False),
+    ):
+        pass
+
+
+def test_no_more_of_a_picture_is_read_than_is_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(b"12345")
+    assert read_picture(path, 5) == b"12345"
+    with pytest.raises(ImageTooLargeError) as error:
+        read_picture(path, 4)
+    assert (error.value.actual, error.value.limit) == (5, 4)
+    with pytest.raises(ImageTooLargeError):
+        read_picture(Path("/dev/zero"), 1000)
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileFailedError, match="no such file"):
+        read_picture(tmp_path / "missing", 10)
+    with pytest.raises(FileFailedError, match="cannot be read"):
+        read_picture(tmp_path, 10)

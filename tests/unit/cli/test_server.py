@@ -1,0 +1,171 @@
+"""The command line and a server: the same words, the same results."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lintel.client import Client
+from lintel.edge.service import DeviceServer
+
+Run = Callable[..., tuple[int, str, str]]
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture(params=["TCP", "Unix socket"])
+def address(request: pytest.FixtureRequest, device: DeviceServer) -> str:
+    return device.addresses[1 if request.param == "Unix socket" else 0]
+
+
+@pytest.mark.parametrize("command", ["detect", "stats"])
+def test_csv_is_the_same_from_both(
+    run: Run, album: Path, tmp_path: Path, address: str, command: str, damaged_jpeg: bytes
+) -> None:
+    (album / "damaged.jpg").write_bytes(damaged_jpeg)
+    local = run(command, album, "--csv", tmp_path / "local.csv", "--local")
+    server = run(command, album, "--csv", tmp_path / "server.csv", "--server", address)
+    assert local == server
+    assert local[0] == 1
+    assert (tmp_path / "local.csv").read_bytes() == (tmp_path / "server.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--method", "fill", "--shape", "box", "--margin", "0.5", "--format", "png"),
+        ("--whole-frame", "--method", "pixelate", "--format", "webp", "--quality", "50"),
+    ],
+)
+def test_blurred_pictures_are_the_same_from_both(
+    run: Run, album: Path, tmp_path: Path, device: DeviceServer, options: tuple[str, ...]
+) -> None:
+    folders = {"local": ("--local",), "server": ("--server", device.addresses[0])}
+    for name, place in folders.items():
+        assert run("blur", album, "--out", tmp_path / name, *options, *place)[0] == 0
+    results = [
+        {
+            path.relative_to(tmp_path / name): path.read_bytes()
+            for path in (tmp_path / name).rglob("*.*")
+        }
+        for name in folders
+    ]
+    assert len(results[0]) == 3
+    assert results[0] == results[1]
+
+
+@pytest.mark.data
+def test_real_pictures_come_out_the_same_from_both(
+    run: Run, data_folder: Path, tmp_path: Path, device: DeviceServer
+) -> None:
+    pictures = sorted((data_folder / "faces" / "images").rglob("*.*"))[::1000]
+    assert pictures
+    folders = {"local": ("--local",), "server": ("--server", device.addresses[0])}
+    seen = {}
+    for name, place in folders.items():
+        assert run("blur", *pictures, "--out", tmp_path / name, *place)[0] == 0
+        faces = run("detect", *pictures, "--csv", "-", *place)
+        statistics = run("stats", *pictures, "--csv", "-", *place)
+        assert len(statistics[1].splitlines()) == 1 + len(pictures)
+        blurred = {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        assert len(blurred) == len(pictures)
+        seen[name] = (faces, statistics, blurred)
+    assert seen["local"] == seen["server"]
+
+
+def test_the_environment_may_name_the_server(
+    run: Run, album: Path, device: DeviceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINTEL_SERVER", device.addresses[0])
+    assert run("stats", album, "--csv", "-")[0] == 0
+    monkeypatch.setenv("LINTEL_SERVER", f"127.0.0.1:{free_port()}")
+    assert run("stats", album, "--csv", "-")[0] == 2
+    assert run("stats", album, "--csv", "-", "--local")[0] == 0
+
+
+def test_local_and_server_contradict_each_other(run: Run, album: Path) -> None:
+    status, _, err = run("stats", album, "--local", "--server", "127.0.0.1:1")
+    assert status == 2
+    assert "contradict" in err
+
+
+def test_settings_are_not_for_a_server(run: Run, album: Path, tmp_path: Path) -> None:
+    options = ("--server", "127.0.0.1:1", "--config", tmp_path / "lintel.toml")
+    status, _, err = run("stats", album, *options)
+    assert status == 2
+    assert "leave --config out" in err
+
+
+def test_no_server_ends_the_command_with_what_to_do(run: Run, album: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    status, out, err = run("stats", album, "--server", address)
+    assert (status, out) == (2, "")
+    assert err == (
+        f"Error: The server at {address} does not answer: start one with `lintel serve`, or"
+        " work without one by leaving --server out.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--server", "nowhere"), "--server must be"),
+        (("--server", "192.0.2.1:1", "--token", "secret"), "give --root-certificates."),
+        (("--server", "127.0.0.1:1", "--root-certificates", "missing.pem"), "No such file"),
+    ],
+)
+def test_wrong_addresses_and_certificates_are_told_in_the_words_of_the_options(
+    run: Run, album: Path, options: tuple[str, ...], message: str
+) -> None:
+    status, _, err = run("stats", album, *options)
+    assert status == 2
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_a_token_is_asked_for_and_taken(
+    run: Run,
+    album: Path,
+    start_device: Callable[..., DeviceServer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    token = {
+        "name": "test",
+        "sha256": hashlib.sha256(b"secret").hexdigest(),
+        "roles": ["infer"],
+    }
+    server = start_device({"server": {"tokens": [token]}})
+    place = ("--server", server.addresses[0])
+    status, _, err = run("stats", album, *place)
+    assert status == 2
+    assert "refuses" in err
+    monkeypatch.setenv("LINTEL_TOKEN", "secret")
+    assert run("stats", album, *place)[0] == 0
+
+
+def test_serve_says_where_and_how_to_try_it_and_stops_when_told(
+    start: Start, tmp_path: Path, face_jpeg: bytes
+) -> None:
+    process = start("serve", "--listen", "127.0.0.1:0", "--listen", f"unix:{tmp_path}/socket")
+    assert process.stdout is not None
+    line = process.stdout.readline().decode()
+    address = line.removeprefix("Serving on ").partition(",")[0]
+    assert f"lintel blur photo.jpg --out blurred --server {address}" in line
+    with Client(address) as client:
+        assert client.detect_faces(face_jpeg).faces
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
