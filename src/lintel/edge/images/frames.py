@@ -15,7 +15,7 @@ _SUBSAMPLED = (PixelFormat.NV12, PixelFormat.I420)
 _INTERLEAVED = (PixelFormat.BGR8, PixelFormat.RGB8)
 
 
-def from_raw(  # noqa: PLR0913, PLR0917 - the fields of a raw frame, one for one
+def from_raw(
     data: bytes,
     pixel_format: PixelFormat,
     width: int,
