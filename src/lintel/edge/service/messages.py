@@ -12,8 +12,6 @@ from lintel.edge.errors import (
     InferenceFailedError,
     InvalidArgumentError,
     LintelError,
-    ModelNotFoundError,
-    ModelUnavailableError,
 )
 from lintel.edge.images import ImageFormat, PixelFormat
 from lintel.edge.service.admission import ensure_wanted
@@ -205,8 +203,6 @@ def for_each_image(
         InvalidArgumentError: There are no pictures, or too many.
         DeadlineExceededError: The deadline passed between two pictures.
         CancelledError: The caller went away between two pictures.
-        ModelNotFoundError: The call asks for a model that is not there.
-        ModelUnavailableError: The call asks for a model that cannot run.
     """
     if not 1 <= len(images) <= limit:
         raise InvalidArgumentError(
@@ -218,9 +214,6 @@ def for_each_image(
             ensure_wanted(context)
         try:
             results.append(work(read_image(message)))
-        except (ModelNotFoundError, ModelUnavailableError) as error:
-            # It would be the same for every picture.
-            raise error.at("detection") from None
         except LintelError as error:
             results.append(failed(write_error(error.at(f"images[{index}]"))))
     return results

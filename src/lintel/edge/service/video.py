@@ -185,6 +185,9 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     ) -> Iterator[video_pb2.ProcessVideoResponse]:
         """Works on the frames of a stream."""
         options = _read_options(request_iterator)
+        messages.placed(
+            "config.detection", lambda: self._workbench.check_model(options.work.detection)
+        )
         queue = FrameQueue(self._admission.workers, options.newest_wins)
         with self._lock:
             if self._draining:
@@ -237,8 +240,12 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
                 raise arrival.error
             with self._admission.slot(context):
                 started_ns = monotonic_ns()
-                image = messages.placed("image", lambda: messages.read_image(arrival.frame.image))
-                result = self._workbench.process(image, options.work, times)
+                result = messages.placed(
+                    "image",
+                    lambda: self._workbench.process(
+                        messages.read_image(arrival.frame.image), options.work, times
+                    ),
+                )
                 reply = _reply(arrival, result=_write_result(result, options.work.tasks))
         except LintelError as error:
             reply = _reply(arrival, error=error.at("frame"))
