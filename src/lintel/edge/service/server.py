@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -232,11 +233,12 @@ def channel_options(settings: Server) -> list[tuple[str, int]]:
     return options
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, announce: Callable[[tuple[str, ...]], None]) -> None:
     """Runs the server until SIGTERM or SIGINT, then drains it.
 
     Args:
         settings: All of the device's settings.
+        announce: Told the addresses once the device is serving.
 
     Raises:
         LintelError: The server cannot start; the message says why.
@@ -245,5 +247,6 @@ def serve(settings: Settings) -> None:
     asked_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
-    with DeviceServer(settings):
+    with DeviceServer(settings) as server:
+        announce(server.addresses)
         asked_to_stop.wait()
