@@ -119,7 +119,8 @@ class Batch:
 
     def _fail(self, name: str, reason: str) -> None:
         self._failed += 1
-        click.echo(f"{shown(name)}: {reason}", err=True)
+        # Not by click.echo, which writes past the progress bar and through it.
+        sys.stderr.write(f"{shown(name)}: {reason}\n")
 
 
 @contextmanager

@@ -55,7 +55,7 @@ Examples:
     multiple=True,
     metavar="ADDRESS",
     help='"HOST:PORT" or "unix:/path/to/socket"; may be given again.'
-    " [default: as the settings say, 127.0.0.1:50051]",
+    " Default: as the settings say, 127.0.0.1:50051.",
 )
 @config_option
 def serve(listen: tuple[str, ...], config: Path | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -83,7 +83,7 @@ class Channel(Protocol):
     @property
     def maximum(self) -> float: ...  # noqa: D102
     @property
-    def histogram(self) -> Sequence[int]: ...  # noqa: D102
+    def histogram(self) -> Iterable[int]: ...  # noqa: D102
     @property
     def clipped_low_share(self) -> float: ...  # noqa: D102
     @property

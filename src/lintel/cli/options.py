@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,25 +25,22 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files
 pictures_argument = click.argument("pictures", nargs=-1, required=True, metavar="PICTURES...")
 
 
-class Share(click.FloatRange):
-    """A number in a range; NaN, which compares with nothing, is in none."""
+def number_option(
+    name: str, least: float, most: float, explanation: str
+) -> Callable[[Command], Command]:
+    """Makes an option that takes a number in a range.
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Reads the number."""
-        number = float(super().convert(value, param, ctx))
-        if math.isnan(number):
-            self.fail("A number is needed.", param, ctx)
+    click's own range lets NaN pass, which compares with nothing.
+    """
+
+    def check(
+        _context: click.Context, _option: click.Parameter, number: float | None
+    ) -> float | None:
+        if number is not None and not least <= number <= most:
+            raise click.BadParameter(f"{number} is no number from {least} to {most}.")
         return number
 
-
-min_score_option = click.option(
-    "--min-score",
-    type=Share(0, 1),
-    metavar="SHARE",
-    help="Leave out faces scored below this, 0 to 1. [default: as the device is set]",
-)
+    return click.option(name, type=float, metavar="NUMBER", callback=check, help=explanation)
 
 
 def place_options(command: Command) -> Command:

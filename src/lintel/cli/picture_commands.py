@@ -14,8 +14,7 @@ from lintel.cli.batch import Batch
 from lintel.cli.files import make_folder, read_picture, refuse_existing, whole_file
 from lintel.cli.names import counted, listed, shown
 from lintel.cli.options import (
-    Share,
-    min_score_option,
+    number_option,
     open_engine,
     overwrite_option,
     pictures_argument,
@@ -73,36 +72,41 @@ Examples:
 @click.option(
     "--method",
     type=click.Choice(["fill", "pixelate", "gaussian"]),
-    help="What takes the place of a face. [default: as the device is set, gaussian]",
+    help="What takes the place of a face. Default: the device's setting, gaussian.",
 )
 @click.option(
     "--shape",
     type=click.Choice(["box", "ellipse"]),
-    help="The outline of what is covered. [default: as the device is set, ellipse]",
+    help="The outline of what is covered. Default: the device's setting, ellipse.",
 )
-@click.option(
+@number_option(
     "--margin",
-    type=Share(0, 2),
-    metavar="SHARE",
-    help="Reach beyond the face on every side, as a share of its size, 0 to 2."
-    " [default: as the device is set, 0.1]",
+    0,
+    2,
+    "Reach beyond the face on every side, as a share of its size, 0 to 2."
+    " Default: the device's setting, 0.1.",
 )
 @click.option(
     "--whole-frame", is_flag=True, help="Cover whole pictures, without looking for faces."
 )
-@min_score_option
+@number_option(
+    "--min-score",
+    0,
+    1,
+    "Leave faces scored below this, 0 to 1, as they are. Default: the device's setting.",
+)
 @click.option(
     "--format",
     "output_format",
     type=click.Choice(list(SUFFIX_OF_FORMAT)),
-    help="Format of the results. [default: as each picture came]",
+    help="Format of the results. Default: as each picture came.",
 )
 @click.option(
     "--quality",
     type=click.IntRange(1, 100),
     default=85,
     show_default=True,
-    help="Of JPEG and WebP.",
+    help="Quality of JPEG and WebP.",
 )
 @overwrite_option
 @place_options
@@ -218,7 +222,12 @@ Examples:
 )
 @pictures_argument
 @csv_option
-@min_score_option
+@number_option(
+    "--min-score",
+    0,
+    1,
+    "Leave out faces scored below this, 0 to 1. Default: the device's setting.",
+)
 @overwrite_option
 @place_options
 def detect(

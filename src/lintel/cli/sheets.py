@@ -31,10 +31,7 @@ STATISTICS_COLUMNS = (
 HISTOGRAM_COLUMNS = tuple(f"hist_{value}" for value in range(256))
 
 
-STATISTICS_TABLE = (
-    *("image", "mean", "std", "min", "max", "height", "width", "sharpness"),
-    *("clipped low", "clipped high"),
-)
+STATISTICS_TABLE = ("image", "mean", "std", "min", "max", "height", "width", "sharpness")
 
 
 class Sheet(NamedTuple, Generic[Result]):
@@ -99,14 +96,12 @@ def _statistics_cells(name: str, measured: Measurements) -> Row:
     """Returns a row for people: what they compare pictures by, rounded."""
     grey = measured.grey
     values = (grey.mean, grey.standard_deviation, grey.minimum, grey.maximum)
-    shares = (grey.clipped_low_share, grey.clipped_high_share)
     return (
         name,
         *(f"{value:.1f}" for value in values),
         str(measured.height),
         str(measured.width),
         f"{measured.sharpness:.1f}",
-        *(f"{share:.1%}" for share in shares),
     )
 
 

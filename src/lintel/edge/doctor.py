@@ -323,7 +323,7 @@ def _look_at_socket(address: str) -> Findings:
 def _look_at_server(address: str, *, is_secure: bool) -> Findings:
     """Asks whoever listens whether it is a Lintel server in health."""
     import grpc  # noqa: PLC0415
-    from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
+    from grpc_health.v1 import health_pb2  # noqa: PLC0415
 
     if is_secure:
         hint = "If that is not Lintel, stop it, or choose another address with server.listen."
@@ -332,8 +332,12 @@ def _look_at_server(address: str, *, is_secure: bool) -> Findings:
     request = health_pb2.HealthCheckRequest(service="lintel.v1.FaceService")
     with grpc.insecure_channel(address, (("grpc.enable_http_proxy", 0),)) as channel:
         try:
-            health = health_pb2_grpc.HealthStub(channel)
-            status = health.Check(request, timeout=_HEALTH_TIMEOUT_S).status
+            check = channel.unary_unary(
+                "/grpc.health.v1.Health/Check",
+                health_pb2.HealthCheckRequest.SerializeToString,
+                health_pb2.HealthCheckResponse.FromString,
+            )
+            status = check(request, timeout=_HEALTH_TIMEOUT_S).status
         except grpc.RpcError as error:
             if address.startswith("unix:") and error.code() is grpc.StatusCode.UNAVAILABLE:
                 yield Outcome.OK, f"{address} is left over from a server that is gone."

@@ -147,8 +147,8 @@ def test_a_model_that_is_not_there_ends_a_command_with_a_sentence(
 
 
 def test_serve_refuses_an_address_beyond_loopback_in_plain_text(run: Run) -> None:
-    status, out, err = run("serve", "--listen", "0.0.0.0:0")
-    assert (status, out) == (2, "")
+    status, _, err = run("serve", "--listen", "0.0.0.0:0")
+    assert status == 2
     assert err.startswith("Error: ")
 
 
