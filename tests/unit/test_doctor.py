@@ -116,9 +116,15 @@ def test_a_port_of_another_program_is_a_failure() -> None:
         assert outcomes(doctor.look_at_addresses, listening(address)) == [Outcome.FAILURE]
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "nowhere", "192.0.2.1:50051", "host name:1"])
-def test_an_address_that_is_not_of_this_machine_is_a_failure(address: str) -> None:
+@pytest.mark.parametrize("address", ["127.0.0.1", "nowhere", "0.0.0.0:50051"])
+def test_an_address_that_the_server_refuses_is_a_failure(address: str) -> None:
     assert outcomes(doctor.look_at_addresses, listening(address)) == [Outcome.FAILURE]
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1:50051", "host name:1"])
+def test_an_address_that_is_not_of_this_machine_is_a_failure(address: str) -> None:
+    settings = {"server": {"listen": [address], "insecure": True}}
+    assert outcomes(doctor.look_at_addresses, settings) == [Outcome.FAILURE]
 
 
 def test_a_unix_socket_needs_a_free_name_in_a_folder(tmp_path: Path) -> None:

@@ -110,8 +110,12 @@ Example:
 )
 @config_option
 def check(config: Path | None) -> None:
-    """Checks the settings without starting anything."""
-    load_settings(config)
+    """Checks the settings, addresses and certificates too, without starting anything."""
+    from lintel.edge.service import access  # noqa: PLC0415
+
+    settings = load_settings(config)
+    access.check_addresses(settings)
+    access.server_credentials(settings.server.tls)
     click.echo("The settings are valid.")
 
 

@@ -273,7 +273,15 @@ def look_at_cameras(_settings: Settings) -> Findings:
 
 
 def look_at_addresses(settings: Settings) -> Findings:
-    """Looks whether the addresses to listen on are free, or served by Lintel already."""
+    """Looks whether the addresses to listen on are allowed, and free or served by Lintel."""
+    from lintel.edge.service.access import check_addresses  # noqa: PLC0415
+
+    try:
+        check_addresses(settings)
+    except LintelError as error:
+        hint = "The server would not start: mend the settings."
+        yield Outcome.FAILURE, error.message, hint
+        return
     for address in settings.server.listen:
         if address.startswith("unix:"):
             yield from _look_at_socket(address)
@@ -284,9 +292,6 @@ def look_at_addresses(settings: Settings) -> Findings:
 def _look_at_port(address: str, *, is_secure: bool) -> Findings:
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
-    if not host or not port.isdigit():
-        yield Outcome.FAILURE, f"{address} is no address.", 'Write "HOST:PORT" in server.listen.'
-        return
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family) as probe:

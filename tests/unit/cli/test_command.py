@@ -116,6 +116,24 @@ def test_config_check_passes_valid_settings(run: Run, tmp_path: Path) -> None:
     assert run("config", "check", "--config", file) == (0, "The settings are valid.\n", "")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[server]\nlisten = ["0.0.0.0:50051"]\n',
+        '[server]\nlisten = ["nowhere"]\n',
+        '[server.tls]\ncertificate = "/nowhere"\nprivate_key = "/nowhere"\n',
+    ],
+)
+def test_config_check_refuses_what_the_server_would_refuse(
+    run: Run, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "lintel.toml"
+    file.write_text(text, encoding="utf-8")
+    status, out, err = run("config", "check", "--config", file)
+    assert (status, out) == (2, "")
+    assert err.startswith("Error: ")
+
+
 @pytest.mark.parametrize("command", [["config", "check"], ["config", "show"], ["serve"]])
 def test_wrong_settings_end_a_command_with_a_sentence(
     run: Run, tmp_path: Path, command: list[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import socket
 import subprocess
@@ -84,7 +85,7 @@ def test_the_environment_may_name_the_server(
 ) -> None:
     monkeypatch.setenv("LINTEL_SERVER", device.addresses[0])
     assert run("stats", album, "--csv", "-")[0] == 0
-    monkeypatch.setenv("LINTEL_SERVER", f"127.0.0.1:{free_port()}")
+    monkeypatch.setenv("LINTEL_SERVER", "nowhere")
     assert run("stats", album, "--csv", "-")[0] == 2
     assert run("stats", album, "--csv", "-", "--local")[0] == 0
 
@@ -110,6 +111,22 @@ def test_no_server_ends_the_command_with_what_to_do(run: Run, album: Path) -> No
         f"Error: The server at {address} does not answer: start one with `lintel serve`, or"
         " work without one by leaving --server out.\n"
     )
+
+
+def test_a_server_that_goes_away_ends_the_command(
+    start: Start, start_device: Callable[..., DeviceServer], tmp_path: Path, plain_jpeg: bytes
+) -> None:
+    (tmp_path / "b.jpg").write_bytes(plain_jpeg)
+    os.mkfifo(tmp_path / "a.jpg")
+    server = start_device()
+    process = start("stats", tmp_path / "a.jpg", tmp_path, "--server", server.addresses[0])
+    # Opens once the command has asked the server whether it is ready, and holds it there.
+    with (tmp_path / "a.jpg").open("wb") as pipe:
+        server.stop()
+        pipe.write(plain_jpeg)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, b"")
+    assert b"does not answer" in err
 
 
 @pytest.mark.parametrize(
