@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 from numpy.typing import NDArray
@@ -295,6 +295,7 @@ def test_stretching_scales_the_axes_apart() -> None:
     assert prepared.scale == (2, 0.5)
 
 
+@settings(deadline=None)
 @given(width=st.integers(1, 300), height=st.integers(1, 300), scale=st.integers(1, 3))
 def test_the_long_side_comes_out_exact_and_the_scale_maps_corners(
     width: int, height: int, scale: int
@@ -308,6 +309,7 @@ def test_the_long_side_comes_out_exact_and_the_scale_maps_corners(
     assert prepared.scale[1] * picture.height == pytest.approx(tensor_height)
 
 
+@settings(deadline=None)
 @given(score=st.floats(-1e6, 1e6, width=32), slope=st.floats(-1e6, 1e6))
 def test_a_calibrated_score_is_a_probability(score: float, slope: float) -> None:
     probability = calibrate(np.array([score], np.float32), Calibration(slope=slope, intercept=0.5))
