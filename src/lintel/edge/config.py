@@ -30,7 +30,7 @@ class Section(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A table of the settings file."""
 
 
-class Tls(Section):
+class Tls(Section, frozen=True):
     """Encryption of TCP addresses."""
 
     certificate: Annotated[
@@ -43,7 +43,7 @@ class Tls(Section):
     ] = ""
 
 
-class Token(Section):
+class Token(Section, frozen=True):
     """A bearer token that callers may present."""
 
     name: Annotated[str, Meta(min_length=1, description="Who holds it, for the logs.")]
@@ -63,7 +63,7 @@ class Token(Section):
     ]
 
 
-class Server(Section):
+class Server(Section, frozen=True):
     """The gRPC server."""
 
     listen: Annotated[
@@ -110,7 +110,7 @@ class Server(Section):
     ] = ()
 
 
-class Images(Section):
+class Images(Section, frozen=True):
     """Limits on pictures, checked on their headers before anything is decoded."""
 
     max_bytes: Annotated[
@@ -122,7 +122,7 @@ class Images(Section):
     max_per_call: Annotated[int, Meta(ge=1, le=4096, description="Most pictures in one call.")] = 64
 
 
-class Faces(Section):
+class Faces(Section, frozen=True):
     """How faces are looked for."""
 
     model: Annotated[str, Meta(min_length=1, description="Name of the face model.")] = "face-haar"
@@ -132,7 +132,7 @@ class Faces(Section):
     ] = None
 
 
-class Blur(Section):
+class Blur(Section, frozen=True):
     """How faces are destroyed where a request does not say."""
 
     method: Annotated[
@@ -147,7 +147,7 @@ class Blur(Section):
     ] = 0.1
 
 
-class ModelSettings(Section):
+class ModelSettings(Section, frozen=True):
     """How one model runs."""
 
     variant: Annotated[str, Meta(description='Name of a variant of the package, or "auto".')] = (
@@ -165,7 +165,7 @@ class ModelSettings(Section):
     ] = ("CPUExecutionProvider",)
 
 
-class Models(Section):
+class Models(Section, frozen=True):
     """The model packages on the device."""
 
     directory: Annotated[
@@ -181,13 +181,13 @@ class Models(Section):
         return self.override.get(name, self.default)
 
 
-class Metrics(Section):
+class Metrics(Section, frozen=True):
     """Prometheus metrics over HTTP."""
 
     listen: Annotated[str, Meta(description='"HOST:PORT" of the metrics page; empty: none.')] = ""
 
 
-class Log(Section):
+class Log(Section, frozen=True):
     """Logs, one line an event, on standard error."""
 
     level: Annotated[
@@ -198,7 +198,7 @@ class Log(Section):
     ] = "text"
 
 
-class Settings(Section):
+class Settings(Section, frozen=True):
     """All settings of the device."""
 
     server: Server = field(default_factory=Server)

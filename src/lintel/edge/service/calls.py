@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import re
 import secrets
 import threading
@@ -61,6 +62,17 @@ class CallRecord:
     queue_s: float = 0.0
     work_s: float = 0.0
     arrived_s: float = field(default_factory=time.monotonic)
+
+
+# Levels of calls by how they ended; all others, the callers' mistakes, are told at info.
+LEVELS = {
+    "OK": logging.DEBUG,
+    "RESOURCE_EXHAUSTED": logging.DEBUG,
+    "CANCELLED": logging.DEBUG,
+    "INTERNAL": logging.ERROR,
+    "UNKNOWN": logging.ERROR,
+}
+REFUSALS_TOLD_EVERY_S = 10.0
 
 
 Observer = Callable[[CallRecord], None]
@@ -293,22 +305,42 @@ def _parse(deserialize: Callable[[bytes], Any], message: bytes) -> Any:
         raise InvalidArgumentError("The bytes are not a message of this method.") from error
 
 
-def log_call(record: CallRecord) -> None:
-    """Writes a line a call: failures of the device loud, those of callers at info."""
-    level = logging.DEBUG if record.code == "OK" else logging.INFO
-    if record.code in ("INTERNAL", "UNKNOWN"):
-        level = logging.ERROR
-    if not logger.isEnabledFor(level):
-        return
-    logger.log(
-        level,
-        "call",
-        extra={
-            "request_id": record.request_id,
-            "method": record.method,
-            "code": record.code,
-            "reason": record.reason,
-            "queue_ms": round(record.queue_s * 1000, 3),
-            "work_ms": round(record.work_s * 1000, 3),
-        },
-    )
+class CallLog:
+    """Writes a line a call: failures of the device loud, those of callers at info.
+
+    Refusals of an overloaded device are counted instead, and their number told now and then: a
+    flood of calls must not become a flood of lines on an SD card.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._refused = 0
+        self._told_s = -math.inf
+
+    def observe(self, record: CallRecord) -> None:
+        """Writes what is worth a line."""
+        if record.reason == OverloadedError.reason:
+            self._count_refusal()
+        level = LEVELS.get(record.code, logging.INFO)
+        if logger.isEnabledFor(level):
+            logger.log(
+                level,
+                "call",
+                extra={
+                    "request_id": record.request_id,
+                    "method": record.method,
+                    "code": record.code,
+                    "reason": record.reason,
+                    "queue_ms": round(record.queue_s * 1000, 3),
+                    "work_ms": round(record.work_s * 1000, 3),
+                },
+            )
+
+    def _count_refusal(self) -> None:
+        with self._lock:
+            self._refused += 1
+            now = time.monotonic()
+            if now - self._told_s < REFUSALS_TOLD_EVERY_S:
+                return
+            refused, self._refused, self._told_s = self._refused, 0, now
+        logger.warning("the device is at its limit", extra={"refused": refused})

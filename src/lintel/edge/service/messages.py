@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import grpc
-from lintel.edge.tasks.statistics import ChannelStatistics
 
 from lintel.edge.errors import (
     InferenceFailedError,
@@ -17,6 +16,7 @@ from lintel.edge.images import ImageFormat, PixelFormat
 from lintel.edge.service.admission import ensure_wanted
 from lintel.edge.tasks.blur import BlurMethod, BlurShape
 from lintel.edge.tasks.faces import Detections
+from lintel.edge.tasks.statistics import ChannelStatistics
 from lintel.edge.workbench import (
     CoverOptions,
     DetectionOptions,

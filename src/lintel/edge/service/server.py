@@ -21,9 +21,10 @@ from lintel.edge.errors import SettingsInvalidError
 from lintel.edge.runtime import Runtime
 from lintel.edge.service import access, logs
 from lintel.edge.service.admission import Admission
-from lintel.edge.service.calls import CallInterceptor, Observer, SlowSenders, log_call
+from lintel.edge.service.calls import CallInterceptor, CallLog, Observer, SlowSenders
 from lintel.edge.service.faces import FaceServicer
 from lintel.edge.service.inference import InferenceServicer
+from lintel.edge.service.memory import tune_allocator
 from lintel.edge.service.statistics import StatisticsServicer
 from lintel.edge.service.video import VideoServicer
 from lintel.edge.workbench import Workbench
@@ -53,8 +54,9 @@ SERVICES = tuple(
 )
 # Threads beyond those that work or wait: they receive requests and refuse what is too much.
 SPARE_THREADS = 8
-# Calls that may wait for a thread; beyond, gRPC refuses them itself, without details.
-WAITING_FOR_THREADS = 1024
+# Calls that may wait for a thread. Beyond, gRPC refuses them itself at once, without details:
+# in a flood the answer's promptness and bounded memory are worth more than the hint.
+WAITING_FOR_THREADS = 32
 # Only the owner and the group may connect to a Unix socket.
 SOCKET_MODE = 0o660
 
@@ -168,13 +170,14 @@ class DeviceServer:
         self,
     ) -> tuple[tuple[Observer, ...], tuple[WSGIServer, threading.Thread] | None]:
         address = self._settings.metrics.listen
+        log = CallLog()
         if not address:
-            return (log_call,), None
+            return (log.observe,), None
         # The page costs memory and start-up time; only those who want it pay.
         from lintel.edge.service.metrics import Metrics  # noqa: PLC0415
 
         metrics = Metrics(self._admission, self._runtime)
-        return (log_call, metrics.observe), metrics.listen(address)
+        return (log.observe, metrics.observe), metrics.listen(address)
 
     def _add_services(self) -> None:
         server, limit = self._server, self._settings.images.max_per_call
@@ -244,6 +247,7 @@ def serve(settings: Settings, announce: Callable[[tuple[str, ...]], None]) -> No
         LintelError: The server cannot start; the message says why.
     """
     logs.configure(settings.log)
+    tune_allocator()
     asked_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
