@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from lintel.cli.files import FileFailedError, read_picture, whole_file
+from lintel.cli.files import FileFailedError, make_folder, read_picture, whole_file
 from lintel.edge.errors import ImageTooLargeError
 
 
@@ -95,6 +98,34 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         whole_file(tmp_path / "file" / "deeper", overwrite=False),
     ):
         pass
+
+
+@pytest.fixture
+def foreign_folder() -> Iterator[Path]:
+    """A folder that this process may look into and not write to; root becomes nobody for it."""
+    is_root = os.geteuid() == 0
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "secret").touch(mode=0o000)
+        folder.chmod(0o555)
+        if is_root:
+            os.seteuid(65534)
+        yield folder
+        if is_root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+
+
+def test_permissions_that_are_missing_are_told(foreign_folder: Path) -> None:
+    with (
+        pytest.raises(FileFailedError, match="cannot be written: Permission denied"),
+        whole_file(foreign_folder / "file", overwrite=False),
+    ):
+        pass
+    with pytest.raises(FileFailedError, match="cannot be made: Permission denied"):
+        make_folder(foreign_folder / "deeper")
+    with pytest.raises(FileFailedError, match="cannot be read: Permission denied"):
+        read_picture(foreign_folder / "secret", 10)
 
 
 def test_no_more_of_a_picture_is_read_than_is_allowed(tmp_path: Path) -> None:
