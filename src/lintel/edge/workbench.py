@@ -250,6 +250,17 @@ class Workbench:
         """Measures a picture; see `process`."""
         return self.process(image, Work(frozenset({Task.STATISTICS})))
 
+    def check_model(self, detection: DetectionOptions) -> None:
+        """Tells early what would go wrong with every picture.
+
+        Args:
+            detection: Whose model must be there.
+
+        Raises:
+            ModelNotFoundError: There is no face model of that name.
+        """
+        self._runtime.face_detector(detection.model)
+
     def process(
         self, image: EncodedImage | RawImage, work: Work, times: StageTimes | None = None
     ) -> WorkResult:
