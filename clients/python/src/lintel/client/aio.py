@@ -30,7 +30,6 @@ from lintel.client.connection import (
     Connection,
     HealthRequest,
     HealthResponse,
-    cancel,
 )
 from lintel.client.errors import LintelError, UnavailableError
 from lintel.client.pictures import Picture, load
@@ -166,7 +165,7 @@ class AsyncClient(Connection):
         except grpc.RpcError as error:
             raise errors.of_call(error) from error
         finally:
-            cancel(statuses)
+            statuses.cancel()
         raise UnavailableError("The device went away while it was waited for.")
 
     async def _one(
@@ -211,7 +210,7 @@ class AsyncClient(Connection):
         finally:
             for _, pending in in_flight:
                 if pending is not None:
-                    cancel(pending)
+                    pending.cancel()
 
     def _start(
         self,

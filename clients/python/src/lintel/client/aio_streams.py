@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
+from typing import TypeAlias
 
 import grpc
 
 from lintel.client import errors
-from lintel.client.connection import cancel
 from lintel.client.results import FrameResult, read_frame
 from lintel.client.video import Progress, VideoInput, frame_request
 from lintel.v1.video_pb2 import ProcessVideoRequest, ProcessVideoResponse
 
-StreamCall = grpc.aio.StreamStreamCall[ProcessVideoRequest, ProcessVideoResponse]
+StreamCall: TypeAlias = "grpc.aio.StreamStreamCall[ProcessVideoRequest, ProcessVideoResponse]"
 
 
 async def exchange(
@@ -27,22 +27,21 @@ async def exchange(
 
     The arguments and what is raised are those of streams.exchange.
     """
-    progress = Progress(timeout_s)
+    progress = Progress(timeout_s, lossless=limit is not None)
     room = asyncio.Semaphore(limit) if limit is not None else None
     call = open_stream(None)
     sender = asyncio.create_task(_send(call, config, _take(frames, room), progress))
     try:
         while (response := await _receive(call, sender, progress)) is not None:
-            settled = progress.answered(response.sequence_number)
+            progress.answered(response.sequence_number)
             if room is not None:
-                for _ in range(settled):
-                    room.release()
+                room.release()
             yield read_frame(response)
     except grpc.RpcError as error:
         raise errors.of_call(error) from error
     finally:
         sender.cancel()
-        cancel(call)
+        call.cancel()
 
 
 async def _take(

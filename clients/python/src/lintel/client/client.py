@@ -20,7 +20,6 @@ from lintel.client.connection import (
     Connection,
     HealthRequest,
     HealthResponse,
-    cancel,
 )
 from lintel.client.errors import LintelError, UnavailableError
 from lintel.client.pictures import Picture, load
@@ -193,7 +192,7 @@ class Client(Connection):
         except grpc.RpcError as error:
             raise errors.of_call(error) from error
         finally:
-            cancel(statuses)
+            statuses.cancel()
 
     def _one(
         self,
@@ -224,7 +223,7 @@ class Client(Connection):
         loaded: Iterator[Batch],
     ) -> Iterator[Result | LintelError]:
         """Keeps a few calls in flight, so that the device does not wait for this side."""
-        in_flight: deque[tuple[Batch, grpc.CallFuture[Response] | None]] = deque()
+        in_flight: deque[tuple[Batch, grpc.Future[Response] | None]] = deque()
         try:
             for batch in loaded:
                 in_flight.append((batch, self._start(method, call, batch)))
@@ -235,14 +234,14 @@ class Client(Connection):
         finally:
             for _, future in in_flight:
                 if future is not None:
-                    cancel(future)
+                    future.cancel()
 
     def _start(
         self,
         method: grpc.UnaryUnaryMultiCallable[Request, Response],
         call: Call[Request, Response, Result],
         batch: Batch,
-    ) -> grpc.CallFuture[Response] | None:
+    ) -> grpc.Future[Response] | None:
         images = batch.images
         if not images:
             return None
@@ -253,7 +252,7 @@ class Client(Connection):
 def _finish(
     call: Call[Request, Response, Result],
     batch: Batch,
-    future: grpc.CallFuture[Response] | None,
+    future: grpc.Future[Response] | None,
 ) -> list[Result | LintelError]:
     try:
         return call.merged(batch, future.result() if future is not None else None)

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Protocol
 
 import grpc
 
 from lintel.client import errors
-from lintel.client.connection import cancel
 from lintel.client.results import FrameResult, read_frame
 from lintel.client.video import Progress, VideoInput, frame_request
 from lintel.v1.video_pb2 import ProcessVideoRequest, ProcessVideoResponse
 
-StreamCall = grpc.CallIterator[ProcessVideoResponse]
+
+class StreamCall(Protocol):
+    """What gRPC returns of an open stream."""
+
+    def __iter__(self) -> Iterator[ProcessVideoResponse]:
+        """Yields the replies."""
+
+    def cancel(self) -> object:
+        """Ends the stream, if it has not ended."""
 
 
 class Sender:
@@ -62,23 +70,23 @@ class Sender:
             self.over.set()
         self._progress.sent()
 
-    def make_room(self, count: int) -> None:
-        """Lets so many more frames be sent."""
-        if self._room is not None and count > 0:
-            self._room.release(count)
+    def make_room(self) -> None:
+        """Lets one more frame be sent."""
+        if self._room is not None:
+            self._room.release()
 
     def stop(self) -> None:
         """Ends the sending, also where it waits for room."""
         self.over.set()
-        self.make_room(1)
+        self.make_room()
 
-    def watch(self, call: grpc.Call) -> None:
+    def watch(self, call: StreamCall) -> None:
         """Cancels the call when it is over, or the device late."""
         while not self.over.wait(max(self._progress.time_left(), 0.0)):
             if self._progress.time_left() <= 0:
                 self.failure = self._progress.late()
                 break
-        cancel(call)
+        call.cancel()
 
     def _has_room(self) -> bool:
         if self._room is not None:
@@ -106,14 +114,15 @@ def exchange(
         LintelError: The stream failed, or the device was late.
         Exception: Whatever `frames` raised.
     """
-    progress = Progress(timeout_s)
+    progress = Progress(timeout_s, lossless=limit is not None)
     sender = Sender(config, frames, limit, progress)
     call = open_stream(sender.requests())
     threading.Thread(target=sender.watch, args=(call,), daemon=True).start()
     try:
         progress.waiting()
         for response in call:
-            sender.make_room(progress.answered(response.sequence_number))
+            progress.answered(response.sequence_number)
+            sender.make_room()
             yield read_frame(response)
             progress.waiting()
     except grpc.RpcError as error:

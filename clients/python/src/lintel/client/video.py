@@ -15,7 +15,7 @@ from lintel.client.calls import (
     output_message,
     refuse_unknown,
 )
-from lintel.client.errors import DeadlineExceededError
+from lintel.client.errors import DeadlineExceededError, LintelError
 from lintel.client.pictures import Picture, load
 from lintel.v1 import video_pb2
 
@@ -95,11 +95,15 @@ class Progress:
 
     Args:
         timeout_s: Seconds that a device may owe something without any answer.
+        lossless: Whether every frame must have a reply of its own.
         clock: Seconds that only grow.
     """
 
-    def __init__(self, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, timeout_s: float, *, lossless: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._timeout_s = timeout_s
+        self._lossless = lossless
         self._clock = clock
         self._lock = threading.Lock()
         self._sent = 0
@@ -120,18 +124,23 @@ class Progress:
         with self._lock:
             self._waiting_since = self._clock()
 
-    def answered(self, sequence_number: int) -> int:
+    def answered(self, sequence_number: int) -> None:
         """Tells that the reply to a frame has come, and the caller is busy with it.
 
-        Returns:
-            How many frames this settles: those dropped before it have no reply of their own.
+        It settles the frames before it too: dropped ones have no reply of their own.
+
+        Raises:
+            LintelError: A frame of a lossless stream was passed over.
         """
         with self._lock:
-            settled = sequence_number + 1 - self._answered
+            if self._lossless and sequence_number != self._answered:
+                raise LintelError(
+                    f"The device answered frame {sequence_number} before {self._answered}.",
+                    code="DATA_LOSS",
+                )
             self._answered = sequence_number + 1
             self._waiting_since = None
             self._owed_since = self._clock() if self._sent > self._answered else None
-            return settled
 
     def time_left(self) -> float:
         """Returns the seconds until the device is late: 0 or less, it is.
