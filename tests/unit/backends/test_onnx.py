@@ -167,6 +167,13 @@ def test_a_model_that_gives_no_tensors_is_refused() -> None:
         OnnxSession(model_of(helper.make_graph([node], "sequence", [value], [result])), 1, CPU)
 
 
+def test_a_name_that_is_not_text_is_refused(tiny_onnx: bytes) -> None:
+    assert tiny_onnx.count(b"input") > 1
+    with pytest.raises(PackageInvalidError) as caught:
+        OnnxSession(tiny_onnx.replace(b"input", b"inp\xfft"), 1, CPU)
+    assert caught.value.message == "The model file cannot be run by ONNX Runtime."
+
+
 def test_a_model_that_fails_on_an_input_says_no_more() -> None:
     place = helper.make_tensor_value_info("indices", TensorProto.INT64, ["count"])
     result = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["count"])

@@ -69,10 +69,13 @@ class OnnxSession:
         options.enable_cpu_mem_arena = False
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=usable)
+            # Names that are not UTF-8 are told only when they are read.
+            self.inputs = tuple(_spec(argument) for argument in self._session.get_inputs())
+            self.outputs = tuple(_spec(argument) for argument in self._session.get_outputs())
+        except PackageInvalidError:
+            raise
         except Exception as error:
             raise PackageInvalidError("The model file cannot be run by ONNX Runtime.") from error
-        self.inputs = tuple(_spec(argument) for argument in self._session.get_inputs())
-        self.outputs = tuple(_spec(argument) for argument in self._session.get_outputs())
 
     def run(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See Session.run."""
