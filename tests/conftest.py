@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -16,6 +17,10 @@ from lintel.edge.config import Settings, parse
 
 if TYPE_CHECKING:
     from lintel.edge.service import DeviceServer
+
+# Machines that are busy with other things are no reason to fail.
+hypothesis.settings.register_profile("lintel", deadline=None)
+hypothesis.settings.load_profile("lintel")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

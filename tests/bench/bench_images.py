@@ -36,10 +36,10 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     columns = ["frame", "bare ms", "header", "decode", "sideways", "long_side=640", "320", "160"]
-    print("  ".join(f"{column:>13}" for column in columns))  # noqa: T201
+    print("  ".join(f"{column:>13}" for column in columns))
     for width, height in FRAMES:
         pairs = list(_pictures(width, height, options.pictures))
-        print(_row(pairs, f"{width}x{height}", options.rounds))  # noqa: T201
+        print(_row(pairs, f"{width}x{height}", options.rounds))
 
 
 def _row(pairs: list[tuple[bytes, bytes]], frame: str, rounds: int) -> str:

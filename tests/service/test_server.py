@@ -205,6 +205,21 @@ class TestHealth:
         reply = health.Check(health_pb2.HealthCheckRequest(service=service))
         assert reply.status == health_pb2.HealthCheckResponse.SERVING
 
+    def test_without_a_face_model_only_faces_are_not_served(
+        self, start_device: StartDevice, plain_jpeg: bytes
+    ) -> None:
+        device = start_device({"faces": {"model": ""}})
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+            status = {
+                service: health.Check(health_pb2.HealthCheckRequest(service=service)).status
+                for service in SERVICES
+            }
+            call = face_pb2_grpc.FaceServiceStub(channel).DetectFaces.future(detect(plain_jpeg))
+            assert call.code() is grpc.StatusCode.NOT_FOUND
+        serving = health_pb2.HealthCheckResponse.SERVING
+        assert [name for name in SERVICES if status[name] != serving] == [SERVICES[0]]
+
     def test_an_unknown_service_is_not_found(self, channel: grpc.Channel) -> None:
         health = health_pb2_grpc.HealthStub(channel)
         with pytest.raises(grpc.RpcError) as caught:

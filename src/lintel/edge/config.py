@@ -125,7 +125,9 @@ class Images(Section, frozen=True):
 class Faces(Section, frozen=True):
     """How faces are looked for."""
 
-    model: Annotated[str, Meta(min_length=1, description="Name of the face model.")] = "face-haar"
+    model: Annotated[
+        str, Meta(description="Name of the face model; empty: none, and no faces are served.")
+    ] = "face-haar"
     min_score: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
         Meta(description="Faces scored below are left out; unset: the model's own."),

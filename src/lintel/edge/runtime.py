@@ -156,7 +156,13 @@ class Runtime:
                 self._models[name] = model
         for name in settings.models.override.keys() - self._models.keys() - self._broken.keys():
             logger.warning("There are settings for the model %s, which is not there.", name)
-        self.face_detector()
+        if self._face_model:
+            self.face_detector()
+
+    @property
+    def finds_faces(self) -> bool:
+        """Whether there is a face model that callers get without naming one."""
+        return self._face_model in self._detectors
 
     def face_detector(self, name: str = "") -> FaceDetector:
         """Returns the detector that runs a model.

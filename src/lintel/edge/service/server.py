@@ -52,6 +52,7 @@ SERVICES = tuple(
         (open_inference_pb2.DESCRIPTOR, "GRPCInferenceService"),
     )
 )
+FACE_SERVICE = SERVICES[0]
 # Threads beyond those that work or wait: they receive requests and refuse what is too much.
 SPARE_THREADS = 8
 # Calls that may wait for a thread. Beyond, gRPC refuses them itself at once, without details:
@@ -200,6 +201,8 @@ class DeviceServer:
     def _set_health(self, status: int) -> None:
         for service in ("", *SERVICES):
             self._health.set(service, status)
+        if not self._runtime.finds_faces:
+            self._health.set(FACE_SERVICE, health_pb2.HealthCheckResponse.NOT_SERVING)
 
     def _bind(self, address: str, index: int, credentials: grpc.ServerCredentials | None) -> str:
         is_unix = address.startswith("unix:")
