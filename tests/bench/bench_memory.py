@@ -16,16 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
-
-from support import REPOSITORY, camera_pictures, run_device  # isort: skip - puts tests on the path
-
+from support import camera_pictures, run_device
 from tests.builders import build_tflite, camera_network
 from tests.tensor_packages import write_package
 
 from lintel.inference import open_inference_pb2, open_inference_pb2_grpc
 from lintel.v1 import face_pb2, face_pb2_grpc, image_pb2
 
-assert REPOSITORY
 IDLE_TARGET_MB, AFTER_TARGET_MB, START_TARGET_S = 95, 120, 1.0
 IN_FLIGHT = 4
 STARTS = 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 
 logger = logging.getLogger("lintel.service")
 
@@ -11,6 +12,14 @@ logger = logging.getLogger("lintel.service")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 ARENAS = 2
 KEPT_BYTES = 32 << 20
+
+
+def limit_library_threads() -> None:
+    """Keeps OpenCV to the thread that calls it, whenever it is imported.
+
+    Requests run side by side, one a core; more threads within one gain nothing and cost memory.
+    """
+    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 
 
 def tune_allocator() -> None:

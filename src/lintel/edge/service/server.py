@@ -24,7 +24,7 @@ from lintel.edge.service.admission import Admission
 from lintel.edge.service.calls import CallInterceptor, CallLog, Observer, SlowSenders
 from lintel.edge.service.faces import FaceServicer
 from lintel.edge.service.inference import InferenceServicer
-from lintel.edge.service.memory import tune_allocator
+from lintel.edge.service.memory import limit_library_threads, tune_allocator
 from lintel.edge.service.statistics import StatisticsServicer
 from lintel.edge.service.video import VideoServicer
 from lintel.edge.workbench import Workbench
@@ -250,6 +250,7 @@ def serve(settings: Settings, announce: Callable[[tuple[str, ...]], None]) -> No
         LintelError: The server cannot start; the message says why.
     """
     logs.configure(settings.log)
+    limit_library_threads()
     tune_allocator()
     asked_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
