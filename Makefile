@@ -63,7 +63,7 @@ convert: ## Convert trained models for devices (none yet)
 	@echo "Nothing to convert: models/ holds no trained model yet."
 
 bench: $(VENV)/.dev ## Print the figures of the README
-	$(BIN)/python tests/bench/run_all.py
+	$(BIN)/python -m tests.bench.run_all
 
 clean: ## Remove what was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

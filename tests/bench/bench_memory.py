@@ -2,7 +2,7 @@
 
 One row a device: with a LiteRT model alone (its tensors are inferred), and with the default face
 model beside it (pictures of 640x480 are blurred and the model inferred in turn).
-Run: python tests/bench/bench_memory.py [--calls N]
+Run: python -m tests.bench.bench_memory [--calls N]
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import grpc
-from support import camera_pictures, run_device
+from tests.bench.support import camera_pictures, run_device
 from tests.builders import build_tflite, camera_network
 from tests.tensor_packages import write_package
 
@@ -80,7 +81,7 @@ def infer(channel: grpc.Channel) -> Iterator[Callable[[], object]]:
     )
     stub = open_inference_pb2_grpc.GRPCInferenceServiceStub(channel)
     while True:
-        yield lambda: stub.ModelInfer(request)
+        yield partial(stub.ModelInfer, request)
 
 
 def infer_and_blur(channel: grpc.Channel) -> Iterator[Callable[[], object]]:
@@ -94,7 +95,7 @@ def infer_and_blur(channel: grpc.Channel) -> Iterator[Callable[[], object]]:
             images=[image_pb2.Image(encoded=next(pictures))],
             blur=face_pb2.BlurOptions(whole_frame=number % 10 != 0),
         )
-        yield lambda request=request: stub.BlurFaces(request)
+        yield partial(stub.BlurFaces, request)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ flight, and streamed without loss with 2 frames in flight. All take turns in one
 the median over rounds of pictures a second by those of the in-process turn of the same round.
 Besides the default model the table has "whole frame", which looks for no faces: with so little
 work in a picture the share of the service is the largest that it can be.
-Run: python tests/bench/bench_service.py [--rounds N] [--seconds S] [--size WIDTHxHEIGHT]
+Run: python -m tests.bench.bench_service [--rounds N] [--seconds S] [--size WIDTHxHEIGHT]
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 
 import grpc
 import numpy as np
-from support import SIZES, camera_pictures, run_device
+from tests.bench.support import SIZES, camera_pictures, run_device
 
 from lintel.edge.config import Settings
 from lintel.edge.runtime import Runtime

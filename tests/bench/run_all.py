@@ -14,9 +14,10 @@ def main() -> int:
     """Returns 0 where every benchmark ran to its end."""
     failed = []
     for script in sorted(Path(__file__).parent.glob("bench_*.py")):
-        print(f"\n== {script.name}", flush=True)
-        if subprocess.run([sys.executable, script]).returncode != 0:
-            failed.append(script.name)
+        print(f"\n== {script.stem}", flush=True)
+        command = [sys.executable, "-m", f"tests.bench.{script.stem}"]
+        if subprocess.run(command, check=False).returncode != 0:
+            failed.append(script.stem)
     if failed:
         print(f"did not run to the end: {', '.join(failed)}", file=sys.stderr)
     return bool(failed)

@@ -21,8 +21,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from lintel.edge.images import ImageFormat, decode, encode
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# So that benchmarks, which are run as scripts, can use what the tests use.
-sys.path.insert(0, str(REPOSITORY))
 SIZES = ((640, 480), (1280, 720), (1920, 1080))
 START_TIMEOUT_S = 30.0
 

@@ -165,7 +165,13 @@ def test_a_lossless_sender_is_held_back(
         ([config()], "config.tasks"),
         ([config(video_pb2.VIDEO_TASK_UNSPECIFIED)], "config.tasks[0]"),
         (
-            [Request(config=video_pb2.VideoConfig(tasks=[2], drop_policy=9))],
+            [
+                Request(
+                    config=video_pb2.VideoConfig(
+                        tasks=[video_pb2.VIDEO_TASK_BLUR_FACES], drop_policy=9
+                    )
+                )
+            ],
             "config.drop_policy",
         ),
         ([config(video_pb2.VIDEO_TASK_BLUR_FACES)] * 2, "frame"),

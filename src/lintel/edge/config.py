@@ -80,7 +80,7 @@ class Server(Section, frozen=True):
     max_queue: Annotated[
         int,
         Meta(ge=0, le=4096, description="Requests that may wait for a worker; more are refused."),
-    ] = 8
+    ] = 4
     max_streams: Annotated[
         int, Meta(ge=1, le=1024, description="Video streams open at a time; more are refused.")
     ] = 8
