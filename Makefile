@@ -8,10 +8,10 @@ BUILD := pyproject.toml proto/generate.py $(PROTOS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format docs proto models convert bench clean
+.PHONY: help run test check format docs release-contract proto models convert bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The device's own packages, installed editable; the stubs are generated on the way.
 $(VENV)/.device: $(BUILD)
@@ -51,6 +51,9 @@ format: $(VENV)/.dev ## Put the sources into shape
 
 docs: $(VENV)/.dev ## Write the reference pages anew
 	$(BIN)/python proto/reference.py
+
+release-contract: $(VENV)/.dev ## Take the contract as it is for the released one
+	$(BIN)/buf build --exclude-source-info -o proto/released.binpb
 
 proto: ## Generate the Python stubs anew
 	@rm -f $(VENV)/.device
