@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lintel.client import (
     NotFoundError,
 )
 from lintel.edge.service import DeviceServer
+from lintel.v1 import face_pb2_grpc
 
 
 @pytest.fixture
@@ -201,8 +203,6 @@ def test_health_is_told(ask: Any, address: str) -> None:
 
 
 def test_one_client_serves_many_threads(address: str, face_jpeg: bytes, plain_jpeg: bytes) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     with Client(address) as client, ThreadPoolExecutor(4) as threads:
         found = list(threads.map(client.detect_faces, [face_jpeg, plain_jpeg] * 8))
     assert [bool(result.faces) for result in found] == [True, False] * 8
@@ -224,6 +224,47 @@ def test_asyncio_keeps_its_loop_free(address: str, face_jpeg: bytes) -> None:
     assert all(found.faces for found in asyncio.run(work()))
 
 
-def test_an_asynchronous_client_outside_a_loop_says_so(address: str) -> None:
-    with warnings.catch_warnings(), pytest.raises(RuntimeError, match="event loop"):
-        AsyncClient(address)
+def test_a_cancelled_task_cancels_its_call(start_server: Any) -> None:
+    arrived, gone = threading.Event(), threading.Event()
+
+    class Faces(face_pb2_grpc.FaceServiceServicer):
+        def DetectFaces(self, request: Any, context: Any) -> Any:  # noqa: N802
+            if not context.add_callback(gone.set):
+                gone.set()
+            arrived.set()
+            gone.wait(30)
+
+        BlurFaces = DetectFaces
+
+    async def work(address: str) -> None:
+        async with AsyncClient(address) as client:
+            task = asyncio.create_task(client.detect_faces(b"jpeg"))
+            assert await asyncio.to_thread(arrived.wait, 10)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await asyncio.to_thread(gone.wait, 10)
+
+    asyncio.run(
+        work(
+            start_server(
+                lambda server: face_pb2_grpc.add_FaceServiceServicer_to_server(Faces(), server)
+            )
+        )
+    )
+
+
+def test_the_ten_lines_of_the_readme_work(
+    address: str,
+    face_jpeg: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    readme = Path(__file__).parents[3] / "clients" / "python" / "README.md"
+    lines = readme.read_text().partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "photo.jpg").write_bytes(face_jpeg)
+    monkeypatch.chdir(tmp_path)
+    exec(lines.replace("127.0.0.1:50051", address), {})  # noqa: S102 - our own words
+    assert "Box(" in capsys.readouterr().out
+    assert (tmp_path / "blurred.jpg").read_bytes().startswith(b"\xff\xd8")

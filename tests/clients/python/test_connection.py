@@ -16,9 +16,9 @@ from lintel.client import (
     UnauthenticatedError,
     UnavailableError,
 )
+from lintel.edge.service import DeviceServer
 
 TOKEN = "correct-horse"  # noqa: S105 - for this test's own device
-Certificates = tuple[trustme.CA, dict[str, str]]
 
 
 def token_settings(*roles: str) -> dict[str, Any]:
@@ -182,3 +182,11 @@ def test_mutual_tls_asks_for_a_certificate_of_the_authority(
     for refused in (client(trustme.CA()), {"root_certificates": root}):
         with pytest.raises(UnavailableError):
             ask(address, "process_video", [plain_jpeg], tasks=["detect_faces"], client=refused)
+
+
+def test_a_proxy_for_the_way_out_is_not_asked_for_this_machine(
+    ask: Any, device: DeviceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    assert ask(device.addresses[0], "is_serving")

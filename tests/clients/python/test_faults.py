@@ -109,7 +109,7 @@ def test_among_many_calls_each_is_tried_again(ask: Any, start_server: Any) -> No
     faces = Faces(busy(4))
     results = ask(start_server(faces.add), "detect_faces_each", [b"jpeg"] * 200)
     assert len(results) == 200
-    assert faces.calls == 13 + 4
+    assert faces.calls == 25 + 4
 
 
 def test_what_will_not_get_better_is_not_tried_again(ask: Any, start_server: Any) -> None:

@@ -44,13 +44,16 @@ class Puppet(video_pb2_grpc.VideoServiceServicer):
     def reply(self, number: int) -> None:
         self._replies.put(Response(sequence_number=number))
 
-    def ProcessVideo(self, request_iterator: Any, context: Any) -> Iterator[Response]:  # noqa: N802
-        def end() -> None:
-            self.ended.set()
-            self._replies.put(None)
+    def end(self) -> None:
+        self._replies.put(None)
 
-        if not context.add_callback(end):
-            end()
+    def ProcessVideo(self, request_iterator: Any, context: Any) -> Iterator[Response]:  # noqa: N802
+        def over() -> None:
+            self.ended.set()
+            self.end()
+
+        if not context.add_callback(over):
+            over()
 
         def receive() -> None:
             try:
@@ -283,6 +286,31 @@ def test_leaving_the_loop_ends_the_stream_in_asyncio(puppet: Puppet, puppet_addr
     assert asyncio.run(work())
 
 
+def test_an_asynchronous_iterator_that_waits_is_told_of_the_end(
+    puppet: Puppet, puppet_address: str
+) -> None:
+    async def work() -> None:
+        waiting, closed = asyncio.Event(), asyncio.Event()
+
+        async def frames() -> AsyncIterator[bytes]:
+            try:
+                yield b"jpeg"
+                waiting.set()
+                await asyncio.get_running_loop().create_future()
+            finally:
+                closed.set()
+
+        async with AsyncClient(puppet_address) as client:
+            async with aclosing(client.process_video(frames(), tasks=["detect_faces"])) as results:
+                await anext(results)
+                await asyncio.wait_for(waiting.wait(), 10)
+            await asyncio.wait_for(closed.wait(), 10)
+
+    puppet.reply(0)
+    asyncio.run(work())
+    assert puppet.ended.wait(10)
+
+
 def test_an_iterator_that_waits_does_not_hold_back_the_end(
     puppet: Puppet, puppet_address: str
 ) -> None:
@@ -298,6 +326,23 @@ def test_an_iterator_that_waits_does_not_hold_back_the_end(
             next(results)
         assert puppet.ended.wait(10)
     release.set()
+
+
+def test_what_an_asynchronous_iterator_raises_reaches_the_caller(
+    puppet: Puppet, puppet_address: str
+) -> None:
+    async def frames() -> AsyncIterator[bytes]:
+        yield b"jpeg"
+        raise RuntimeError("the camera fell off")
+
+    async def work() -> None:
+        async with AsyncClient(puppet_address) as client:
+            async for _ in client.process_video(frames(), tasks=["detect_faces"]):
+                pass
+
+    with pytest.raises(RuntimeError, match="the camera fell off"):
+        asyncio.run(work())
+    assert puppet.ended.wait(10)
 
 
 @pytest.mark.usefixtures("puppet")
@@ -379,3 +424,20 @@ def test_a_frame_passed_over_in_a_lossless_stream_is_no_secret(
         ask(puppet_address, "process_video", [b"jpeg"] * 5, tasks=["detect_faces"])
     assert caught.value.code == "DATA_LOSS"
     assert puppet.ended.wait(10)
+
+
+@pytest.mark.parametrize("drop_policy", ["lossless", "newest_wins"])
+def test_a_stream_that_the_device_ends_early_has_not_ended_well(
+    ask: Any, puppet: Puppet, puppet_address: str, drop_policy: str
+) -> None:
+    puppet.reply(0)
+    puppet.end()
+    with pytest.raises(LintelError, match="before it had answered every frame") as caught:
+        ask(
+            puppet_address,
+            "process_video",
+            [b"jpeg"] * 5,
+            tasks=["detect_faces"],
+            drop_policy=drop_policy,
+        )
+    assert caught.value.code == "DATA_LOSS"

@@ -1,36 +1,33 @@
-"""The client for programs built on asyncio."""
+"""The client for programs built on asyncio.
+
+It waits for the calls of gRPC's ordinary channel without holding the event loop. gRPC's own
+asyncio channel is not used: it replaces the status of a stream that ends while a message is
+being sent by INTERNAL, so that nobody learns why it ended.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Callable,
     Collection,
     Iterable,
     Iterator,
-    Sequence,
 )
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 import grpc
 
 from lintel.client import calls, errors, video
-from lintel.client.aio_streams import exchange
-from lintel.client.batches import CALLS_IN_FLIGHT, Batch, batches, refuse_single
+from lintel.client.batches import Batch
 from lintel.client.calls import BlurOptions, Call, DetectionOptions
-from lintel.client.connection import (
-    HEALTH_CHECK,
-    HEALTH_WATCH,
-    SERVING,
-    Connection,
-    HealthRequest,
-    HealthResponse,
-)
+from lintel.client.connection import SERVING, Connection, received
 from lintel.client.errors import LintelError, UnavailableError
 from lintel.client.pictures import Picture, load
 from lintel.client.results import (
@@ -40,35 +37,23 @@ from lintel.client.results import (
     ImageStatistics,
 )
 from lintel.client.video import DropPolicy, VideoInput, VideoTask
-from lintel.v1 import face_pb2_grpc, statistics_pb2_grpc, video_pb2_grpc
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 
 class AsyncClient(Connection):
-    """Talks to one device, without ever holding the event loop. To be made within a running one.
+    """Talks to one device, without ever holding the event loop.
 
     Methods, arguments and errors are those of Client; what there is an iterator is here an
     asynchronous one. Files are read, and plain iterables are pulled, on threads.
     """
 
-    def _open(self, options: Sequence[tuple[str, int | str]]) -> None:
-        # A channel belongs to the loop it is made in; without one, this says so.
-        asyncio.get_running_loop()
-        self._channel = (
-            grpc.aio.secure_channel(self.address, self._credentials, options)
-            if self._credentials
-            else grpc.aio.insecure_channel(self.address, options)
-        )
-        self._faces = face_pb2_grpc.FaceServiceStub(self._channel)
-        self._statistics = statistics_pb2_grpc.StatisticsServiceStub(self._channel)
-        self._video = video_pb2_grpc.VideoServiceStub(self._channel)
-
     async def close(self) -> None:
         """Closes the connection and cancels what is under way."""
-        await self._channel.close(grace=None)
+        self._channel.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -124,113 +109,134 @@ class AsyncClient(Connection):
         window: int = video.DEFAULT_WINDOW,
         **options: Unpack[BlurOptions],
     ) -> AsyncGenerator[FrameResult, None]:
-        """Works on the frames of a video, as Client.process_video; ended at once by aclose()."""
-        config = video.config_request(tasks, drop_policy, options)
-        limit = video.unanswered_limit(drop_policy, window)
-        open_stream = partial(self._video.ProcessVideo, metadata=self._metadata)
-        return exchange(open_stream, config, frames, limit, self.timeout_s)
+        """Works on the frames of a video, as Client.process_video; aclose() ends it at once."""
+        pulled = _Pulled(frames) if isinstance(frames, AsyncIterable) else frames
+        stream = self._stream(
+            pulled, tasks=tasks, drop_policy=drop_policy, window=window, options=options
+        )
+
+        def stop() -> None:
+            stream.stop()
+            if isinstance(pulled, _Pulled):
+                pulled.stop()
+
+        return _iterated(stream.results(), stop)
 
     async def is_serving(self, service: str = "") -> bool:
         """Asks whether the device is ready for work, as Client.is_serving."""
-        check = self._channel.unary_unary(
-            HEALTH_CHECK,
-            request_serializer=HealthRequest.SerializeToString,
-            response_deserializer=HealthResponse.FromString,
-        )
-        request = HealthRequest(value=service)
-        try:
-            answer = await check(request, timeout=self.timeout_s, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise errors.of_call(error) from error
-        status: int = answer.value
-        return status == SERVING
+        answer = await _settled(self._start_check(service))
+        return answer.value == SERVING
 
     async def wait_until_serving(self, timeout_s: float, service: str = "") -> None:
         """Waits until the device is ready for work, as Client.wait_until_serving."""
-        watch = self._channel.unary_stream(
-            HEALTH_WATCH,
-            request_serializer=HealthRequest.SerializeToString,
-            response_deserializer=HealthResponse.FromString,
-        )
-        statuses = watch(
-            HealthRequest(value=service),
-            timeout=timeout_s,
-            metadata=self._metadata,
-            wait_for_ready=True,
-        )
+        statuses = self._watch_health(service, timeout_s)
         try:
-            async for status in statuses:
+            async for status in _iterated(iter(statuses), statuses.cancel):
                 if status.value == SERVING:
                     return
         except grpc.RpcError as error:
             raise errors.of_call(error) from error
-        finally:
-            statuses.cancel()
         raise UnavailableError("The device went away while it was waited for.")
 
     async def _one(
         self,
-        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        method: grpc.UnaryUnaryMultiCallable[Request, Response],
         call: Call[Request, Response, Result],
         picture: Picture,
     ) -> Result:
         request = call.request([await asyncio.to_thread(load, picture)])
-        try:
-            response = await method(request, timeout=self.timeout_s, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise errors.of_call(error) from error
-        return call.single(response)
+        return call.single(await _settled(self._start(method, request)))
 
     def _each(
         self,
-        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        method: grpc.UnaryUnaryMultiCallable[Request, Response],
         call: Call[Request, Response, Result],
         pictures: Iterable[Picture],
     ) -> AsyncIterator[Result | LintelError]:
-        refuse_single(pictures)
-        return self._each_batch(method, call, batches(pictures))
-
-    async def _each_batch(
-        self,
-        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
-        call: Call[Request, Response, Result],
-        loaded: Iterator[Batch],
-    ) -> AsyncIterator[Result | LintelError]:
-        """Keeps a few calls in flight, so that the device does not wait for this side."""
-        in_flight: deque[tuple[Batch, grpc.aio.UnaryUnaryCall[Request, Response] | None]] = deque()
-        try:
-            while (batch := await asyncio.to_thread(next, loaded, None)) is not None:
-                in_flight.append((batch, self._start(method, call, batch)))
-                if len(in_flight) == CALLS_IN_FLIGHT:
-                    for result in await _finish(call, *in_flight.popleft()):
-                        yield result
-            while in_flight:
-                for result in await _finish(call, *in_flight.popleft()):
-                    yield result
-        finally:
-            for _, pending in in_flight:
-                if pending is not None:
-                    pending.cancel()
-
-    def _start(
-        self,
-        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
-        call: Call[Request, Response, Result],
-        batch: Batch,
-    ) -> grpc.aio.UnaryUnaryCall[Request, Response] | None:
-        images = batch.images
-        if not images:
-            return None
-        request = call.request(images)
-        return method(request, timeout=self.timeout_s, metadata=self._metadata)
+        return _merged(call, self._start_each(method, call, pictures))
 
 
-async def _finish(
+async def _merged(
     call: Call[Request, Response, Result],
-    batch: Batch,
-    pending: grpc.aio.UnaryUnaryCall[Request, Response] | None,
-) -> list[Result | LintelError]:
+    started: Iterator[tuple[Batch, grpc.Future[Response] | None]],
+) -> AsyncIterator[Result | LintelError]:
+    while (pair := await asyncio.to_thread(next, started, None)) is not None:
+        batch, pending = pair
+        response: Response | None = None
+        if pending is not None:
+            response = await _settled(pending)
+        for result in call.merged(batch, response):
+            yield result
+
+
+async def _settled(pending: grpc.Future[Response]) -> Response:
+    """Waits for a call without holding the loop; cancels it when cancelled itself.
+
+    Raises:
+        LintelError: The call failed.
+    """
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def tell(_: object) -> None:
+        # The loop may have been closed meanwhile, and then nobody waits any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(done.set)
+
+    pending.add_done_callback(tell)
     try:
-        return call.merged(batch, await pending if pending is not None else None)
-    except grpc.RpcError as error:
-        raise errors.of_call(error) from error
+        await done.wait()
+    finally:
+        pending.cancel()
+    return received(pending)
+
+
+async def _iterated(
+    items: Iterator[Item], stop: Callable[[], object]
+) -> AsyncGenerator[Item, None]:
+    """Yields from an iterator that waits, on a thread of its own.
+
+    Args:
+        items: The iterator.
+        stop: Makes it end, also while it waits.
+    """
+    loop = asyncio.get_running_loop()
+    # One of its own, so that many streams do not take all threads from one another.
+    thread = ThreadPoolExecutor(1)
+    try:
+        while (item := await loop.run_in_executor(thread, next, items, None)) is not None:
+            yield item
+    finally:
+        stop()
+        thread.shutdown(wait=False)
+
+
+class _Pulled:
+    """Iterates, on another thread, over an asynchronous iterable of the running loop."""
+
+    def __init__(self, frames: AsyncIterable[VideoInput]) -> None:
+        self._frames = aiter(frames)
+        self._loop = asyncio.get_running_loop()
+        self._taking: Future[tuple[VideoInput] | None] | None = None
+        self._stopped = False
+
+    def __iter__(self) -> Iterator[VideoInput]:
+        while True:
+            self._taking = asyncio.run_coroutine_threadsafe(self._take(), self._loop)
+            if self._stopped:
+                self._taking.cancel()
+            taken = self._taking.result()
+            if taken is None:
+                return
+            yield taken[0]
+
+    def stop(self) -> None:
+        """Lets nobody wait for a frame any more."""
+        self._stopped = True
+        if self._taking is not None:
+            self._taking.cancel()
+
+    async def _take(self) -> tuple[VideoInput] | None:
+        async for given in self._frames:
+            return (given,)
+        return None

@@ -12,7 +12,7 @@ from lintel.v1.image_pb2 import Image
 
 # Small enough that a call is over soon and blurred PNGs of its JPEGs fit a message, large
 # enough that what a call costs by itself does not show.
-PICTURES_PER_CALL = 16
+PICTURES_PER_CALL = 8
 BYTES_PER_CALL = 4 * MEBIBYTE
 # Keeps a device of a few cores busy without filling its queue.
 CALLS_IN_FLIGHT = 4

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Collection, Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 import grpc
 
 from lintel.client import calls, errors, video
-from lintel.client.batches import CALLS_IN_FLIGHT, Batch, batches, refuse_single
 from lintel.client.calls import BlurOptions, Call, DetectionOptions
-from lintel.client.connection import (
-    HEALTH_CHECK,
-    HEALTH_WATCH,
-    SERVING,
-    Connection,
-    HealthRequest,
-    HealthResponse,
-)
+from lintel.client.connection import SERVING, Connection, received
 from lintel.client.errors import LintelError, UnavailableError
 from lintel.client.pictures import Picture, load
 from lintel.client.results import (
@@ -29,9 +19,7 @@ from lintel.client.results import (
     FrameResult,
     ImageStatistics,
 )
-from lintel.client.streams import exchange
 from lintel.client.video import DropPolicy, VideoInput, VideoTask
-from lintel.v1 import face_pb2_grpc, statistics_pb2_grpc, video_pb2_grpc
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -45,16 +33,6 @@ class Client(Connection):
     takes many and yields one result a picture, in order, as they come; a picture that can't
     be served has a LintelError in its place. A call that fails as a whole raises.
     """
-
-    def _open(self, options: Sequence[tuple[str, int | str]]) -> None:
-        self._channel = (
-            grpc.secure_channel(self.address, self._credentials, options)
-            if self._credentials
-            else grpc.insecure_channel(self.address, options)
-        )
-        self._faces = face_pb2_grpc.FaceServiceStub(self._channel)
-        self._statistics = statistics_pb2_grpc.StatisticsServiceStub(self._channel)
-        self._video = video_pb2_grpc.VideoServiceStub(self._channel)
 
     def close(self) -> None:
         """Closes the connection and cancels what is under way."""
@@ -136,10 +114,10 @@ class Client(Connection):
             LintelError: The stream failed, or a frame was unanswered for `timeout_s`.
             Exception: Whatever `frames` raised.
         """
-        config = video.config_request(tasks, drop_policy, options)
-        limit = video.unanswered_limit(drop_policy, window)
-        open_stream = partial(self._video.ProcessVideo, metadata=self._metadata)
-        return exchange(open_stream, config, frames, limit, self.timeout_s)
+        stream = self._stream(
+            frames, tasks=tasks, drop_policy=drop_policy, window=window, options=options
+        )
+        return stream.results()
 
     def is_serving(self, service: str = "") -> bool:
         """Asks whether the device is ready for work.
@@ -151,18 +129,7 @@ class Client(Connection):
             NotFoundError: The device has no such service.
             UnavailableError: The device can't be reached.
         """
-        check = self._channel.unary_unary(
-            HEALTH_CHECK,
-            request_serializer=HealthRequest.SerializeToString,
-            response_deserializer=HealthResponse.FromString,
-        )
-        request = HealthRequest(value=service)
-        try:
-            answer = check(request, timeout=self.timeout_s, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise errors.of_call(error) from error
-        status: int = answer.value
-        return status == SERVING
+        return received(self._start_check(service)).value == SERVING
 
     def wait_until_serving(self, timeout_s: float, service: str = "") -> None:
         """Waits until the device is ready for work, even if it can't be reached yet.
@@ -175,17 +142,7 @@ class Client(Connection):
             DeadlineExceededError: It did not come about in time.
             UnavailableError: The device went away while it was waited for.
         """
-        watch = self._channel.unary_stream(
-            HEALTH_WATCH,
-            request_serializer=HealthRequest.SerializeToString,
-            response_deserializer=HealthResponse.FromString,
-        )
-        statuses = watch(
-            HealthRequest(value=service),
-            timeout=timeout_s,
-            metadata=self._metadata,
-            wait_for_ready=True,
-        )
+        statuses = self._watch_health(service, timeout_s)
         try:
             if not any(status.value == SERVING for status in statuses):
                 raise UnavailableError("The device went away while it was waited for.")
@@ -213,50 +170,9 @@ class Client(Connection):
         call: Call[Request, Response, Result],
         pictures: Iterable[Picture],
     ) -> Iterator[Result | LintelError]:
-        refuse_single(pictures)
-        return self._each_batch(method, call, batches(pictures))
-
-    def _each_batch(
-        self,
-        method: grpc.UnaryUnaryMultiCallable[Request, Response],
-        call: Call[Request, Response, Result],
-        loaded: Iterator[Batch],
-    ) -> Iterator[Result | LintelError]:
-        """Keeps a few calls in flight, so that the device does not wait for this side."""
-        in_flight: deque[tuple[Batch, grpc.Future[Response] | None]] = deque()
-        try:
-            for batch in loaded:
-                in_flight.append((batch, self._start(method, call, batch)))
-                if len(in_flight) == CALLS_IN_FLIGHT:
-                    yield from _finish(call, *in_flight.popleft())
-            while in_flight:
-                yield from _finish(call, *in_flight.popleft())
-        finally:
-            for _, future in in_flight:
-                if future is not None:
-                    future.cancel()
-
-    def _start(
-        self,
-        method: grpc.UnaryUnaryMultiCallable[Request, Response],
-        call: Call[Request, Response, Result],
-        batch: Batch,
-    ) -> grpc.Future[Response] | None:
-        images = batch.images
-        if not images:
-            return None
-        request = call.request(images)
-        return method.future(request, timeout=self.timeout_s, metadata=self._metadata)
-
-
-def _finish(
-    call: Call[Request, Response, Result],
-    batch: Batch,
-    future: grpc.Future[Response] | None,
-) -> list[Result | LintelError]:
-    try:
-        return call.merged(batch, future.result() if future is not None else None)
-    except grpc.RpcError as error:
-        raise errors.of_call(error) from error
-    except grpc.FutureCancelledError as error:
-        raise LintelError("The client was closed.", code="CANCELLED") from error
+        started = self._start_each(method, call, pictures)
+        return (
+            result
+            for batch, pending in started
+            for result in call.merged(batch, received(pending) if pending is not None else None)
+        )

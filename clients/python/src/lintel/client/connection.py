@@ -1,67 +1,48 @@
-"""How to reach a device: its address, what protects the way, and the manners of the channel."""
+"""What both clients do alike: everything but the waiting."""
 
 from __future__ import annotations
 
-import ipaddress
-import json
-import os
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from pathlib import Path
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from typing import Protocol, TypeVar
 
 import grpc
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
-from lintel.client.pictures import MAX_MESSAGE_BYTES
+from lintel.client import errors, video
+from lintel.client.batches import CALLS_IN_FLIGHT, Batch, batches, refuse_single
+from lintel.client.calls import BlurOptions, Call
+from lintel.client.channel import PemSource, open_channel
+from lintel.client.errors import LintelError
+from lintel.client.pictures import Picture
+from lintel.client.streams import StreamCall, VideoStream
+from lintel.client.video import DropPolicy, VideoInput, VideoTask
+from lintel.v1 import face_pb2_grpc, statistics_pb2_grpc, video_pb2_grpc
+from lintel.v1.video_pb2 import ProcessVideoRequest
 
-Metadata = tuple[tuple[str, str], ...]
-PemSource = str | os.PathLike[str] | bytes
-
-# gRPC makes the retries by itself: waits grow and are jittered, the device's own word on when
-# to come back (grpc-retry-pushback-ms) goes before them, and a call's deadline spans them all.
-# Every unary method is a pure function of its request: doing it twice harms nothing.
-SERVICE_CONFIG = {
-    "methodConfig": [
-        {
-            "name": [{}],
-            "retryPolicy": {
-                "maxAttempts": 5,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "3s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
-            },
-        },
-        # Not streams: seen with gRPC 1.66 and 1.85, a message that is sent while an attempt
-        # fails is missing from the next one, and nothing tells.
-        {"name": [{"service": "lintel.v1.VideoService"}]},
-    ]
-}
-CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
-    ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    # A request that does not fit is not retried; the default, 256 KiB, is less than a photo.
-    ("grpc.per_rpc_retry_buffer_size", MAX_MESSAGE_BYTES),
-    # Notices a device that went away without a word, while a call waits for it.
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    # Finds a device that comes back within seconds; the default waits up to two minutes.
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
-)
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Result = TypeVar("Result")
 
 # The messages of grpc.health.v1 have one field each and on the wire are the same as these
 # well-known ones, which spares a dependency.
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 HEALTH_WATCH = "/grpc.health.v1.Health/Watch"
-HealthRequest = StringValue
-HealthResponse = Int32Value
 SERVING = 1
 
 
-class Connection(ABC):
-    """What both clients know of a device.
+class HealthWatch(Protocol):
+    """What gRPC returns of an open watch."""
+
+    def __iter__(self) -> Iterator[Int32Value]:
+        """Yields the status, and every change of it."""
+
+    def cancel(self) -> object:
+        """Ends the watch, if it has not ended."""
+
+
+class Connection:
+    """An open channel to a device, and the ways to start calls on it.
 
     Args:
         address: "HOST:PORT", "[IPV6]:PORT" or "unix:/path/to/socket".
@@ -90,78 +71,107 @@ class Connection(ABC):
         timeout_s: float = 30.0,
         insecure: bool = False,
     ) -> None:
-        is_local = _is_local(address)
         if timeout_s <= 0:
             raise ValueError(f"timeout_s must be greater than 0, not {timeout_s}")
         self.address = address
         self.timeout_s = timeout_s
-        self._credentials = _credentials(root_certificates, client_certificate, client_key)
-        if token is not None and not (self._credentials or is_local or insecure):
-            raise ValueError(
-                f"the token would travel to {address} in plain text: give root_certificates,"
-                " or write insecure=True"
-            )
-        self._metadata = _bearer(token)
-        # A proxy meant for the way out can't lead back to this machine.
-        proxy = (("grpc.enable_http_proxy", 0),) if is_local else ()
-        self._open((*CHANNEL_OPTIONS, *proxy))
+        self._channel, self._metadata = open_channel(
+            address,
+            token=token,
+            root_certificates=root_certificates,
+            client_certificate=client_certificate,
+            client_key=client_key,
+            insecure=insecure,
+        )
+        self._faces = face_pb2_grpc.FaceServiceStub(self._channel)
+        self._statistics = statistics_pb2_grpc.StatisticsServiceStub(self._channel)
+        self._video = video_pb2_grpc.VideoServiceStub(self._channel)
+        self._check = self._channel.unary_unary(
+            HEALTH_CHECK,
+            request_serializer=StringValue.SerializeToString,
+            response_deserializer=Int32Value.FromString,
+        )
+        self._watch = self._channel.unary_stream(
+            HEALTH_WATCH,
+            request_serializer=StringValue.SerializeToString,
+            response_deserializer=Int32Value.FromString,
+        )
 
-    @abstractmethod
-    def _open(self, options: Sequence[tuple[str, int | str]]) -> None:
-        """Opens the channel, of the client's own kind; it connects at the first call."""
+    def _start_check(self, service: str) -> grpc.Future[Int32Value]:
+        return self._start(self._check, StringValue(value=service))
+
+    def _watch_health(self, service: str, timeout_s: float) -> HealthWatch:
+        request = StringValue(value=service)
+        return self._watch(request, timeout=timeout_s, metadata=self._metadata, wait_for_ready=True)
+
+    def _start(
+        self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request
+    ) -> grpc.Future[Response]:
+        return method.future(request, timeout=self.timeout_s, metadata=self._metadata)
+
+    def _start_each(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Request, Response],
+        call: Call[Request, Response, Result],
+        pictures: Iterable[Picture],
+    ) -> Iterator[tuple[Batch, grpc.Future[Response] | None]]:
+        """Loads many pictures and starts their calls.
+
+        Returns:
+            The batches in order, each with its call; without one, where nothing of it can be
+            sent.
+        """
+        refuse_single(pictures)
+        return self._in_flight(method, call, batches(pictures))
+
+    def _in_flight(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Request, Response],
+        call: Call[Request, Response, Result],
+        loaded: Iterator[Batch],
+    ) -> Iterator[tuple[Batch, grpc.Future[Response] | None]]:
+        """Keeps a few calls in flight, so that the device does not wait for this side."""
+        started: deque[tuple[Batch, grpc.Future[Response] | None]] = deque()
+        try:
+            for batch in loaded:
+                images = batch.images
+                pending = self._start(method, call.request(images)) if images else None
+                started.append((batch, pending))
+                if len(started) == CALLS_IN_FLIGHT:
+                    yield started.popleft()
+            while started:
+                yield started.popleft()
+        finally:
+            for _, pending in started:
+                if pending is not None:
+                    pending.cancel()
+
+    def _stream(
+        self,
+        frames: Iterable[VideoInput],
+        *,
+        tasks: Collection[VideoTask],
+        drop_policy: DropPolicy,
+        window: int,
+        options: BlurOptions,
+    ) -> VideoStream:
+        config = video.config_request(tasks, drop_policy, options)
+        limit = video.unanswered_limit(drop_policy, window)
+        return VideoStream(self._open_stream, config, frames, limit, self.timeout_s)
+
+    def _open_stream(self, requests: Iterator[ProcessVideoRequest]) -> StreamCall:
+        return self._video.ProcessVideo(requests, metadata=self._metadata)
 
 
-def _is_local(address: str) -> bool:
-    """Checks an address and tells whether it is on this machine.
+def received(pending: grpc.Future[Response]) -> Response:
+    """Waits for the response of a call.
 
     Raises:
-        ValueError: It is malformed.
+        LintelError: The call failed.
     """
-    if address.startswith("unix:"):
-        if address == "unix:":
-            raise ValueError('address "unix:" names no socket; write unix:/path/to/socket')
-        return True
-    host, _, port = address.rpartition(":")
-    is_bracketed = host.startswith("[") and host.endswith("]")
-    if not host or "/" in host or (":" in host and not is_bracketed):
-        raise ValueError(
-            f'address must be "HOST:PORT", "[IPV6]:PORT" or "unix:/path", not {address!r}'
-        )
-    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
-        raise ValueError(f"the port of address must be 1 to 65535, not {port!r}")
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _credentials(
-    root: PemSource | None, certificate: PemSource | None, key: PemSource | None
-) -> grpc.ChannelCredentials | None:
-    if (certificate is None) != (key is None):
-        raise ValueError("client_certificate and client_key must be given together")
-    if root is None and certificate is None:
-        return None
-    return grpc.ssl_channel_credentials(
-        _pem(root, "root_certificates"),
-        _pem(key, "client_key"),
-        _pem(certificate, "client_certificate"),
-    )
-
-
-def _pem(source: PemSource | None, name: str) -> bytes | None:
-    if source is None:
-        return None
-    pem = source if isinstance(source, bytes) else Path(source).read_bytes()
-    if b"-----BEGIN " not in pem:
-        raise ValueError(f"{name} must be in PEM format")
-    return pem
-
-
-def _bearer(token: str | None) -> Metadata:
-    if token is None:
-        return ()
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        # The token itself is a secret, and not for an error message.
-        raise ValueError("token must be printable ASCII without spaces or line ends")
-    return (("authorization", f"Bearer {token}"),)
+        return pending.result()
+    except grpc.RpcError as error:
+        raise errors.of_call(error) from error
+    except grpc.FutureCancelledError as error:
+        raise LintelError("The client was closed.", code="CANCELLED") from error

@@ -1,4 +1,4 @@
-"""One open video stream of the waiting client.
+"""One video stream.
 
 gRPC takes requests from an iterator on a thread of its own; the caller's thread reads the
 replies; a third one only looks at the clock, since a read by itself never times out.
@@ -28,35 +28,65 @@ class StreamCall(Protocol):
         """Ends the stream, if it has not ended."""
 
 
-class Sender:
-    """Feeds a stream from the caller's iterator.
+class VideoStream:
+    """One stream of frames: iterate over `results` once.
 
     Args:
+        open_call: Calls VideoService.ProcessVideo.
         config: The first message.
         frames: What the caller gives.
         limit: Frames that may be unanswered; None: any number.
-        progress: Told of every frame sent.
-
-    Attributes:
-        failure: Why the stream had to be ended from this side, if so.
-        over: Set when there is no more use for the stream.
+        timeout_s: Seconds that a frame may be unanswered.
     """
 
     def __init__(
         self,
+        open_call: Callable[[Iterator[ProcessVideoRequest]], StreamCall],
         config: ProcessVideoRequest,
         frames: Iterable[VideoInput],
         limit: int | None,
-        progress: Progress,
+        timeout_s: float,
     ) -> None:
-        self.failure: Exception | None = None
-        self.over = threading.Event()
+        self._open_call = open_call
         self._config = config
         self._frames = frames
-        self._progress = progress
         self._room = threading.Semaphore(limit) if limit is not None else None
+        self._progress = Progress(timeout_s, lossless=limit is not None)
+        # Why the stream had to be ended from this side, if so.
+        self._failure: Exception | None = None
+        self._over = threading.Event()
 
-    def requests(self) -> Iterator[ProcessVideoRequest]:
+    def results(self) -> Generator[FrameResult, None, None]:
+        """Opens the stream, yields its results, and ends it when the caller has had enough.
+
+        Raises:
+            LintelError: The stream failed, or the device was late.
+            Exception: Whatever the caller's iterator raised.
+        """
+        call = self._open_call(self._requests())
+        threading.Thread(target=self._watch, args=(call,), daemon=True).start()
+        try:
+            self._progress.waiting()
+            for response in call:
+                self._progress.answered(response.sequence_number)
+                self._make_room()
+                yield read_frame(response)
+                self._progress.waiting()
+        except grpc.RpcError as error:
+            if self._failure is None:
+                raise errors.of_call(error) from error
+        finally:
+            self.stop()
+        if self._failure is not None:
+            raise self._failure
+        self._progress.ended()
+
+    def stop(self) -> None:
+        """Ends the stream. Any thread may call it, also while another waits for results."""
+        self._over.set()
+        self._make_room()
+
+    def _requests(self) -> Iterator[ProcessVideoRequest]:
         """Yields the messages of the stream; waits for room before taking each frame."""
         yield self._config
         try:
@@ -66,69 +96,23 @@ class Sender:
                 self._progress.sent()
                 yield request
         except Exception as failure:  # noqa: BLE001 - raised again where the caller sees it
-            self.failure = failure
-            self.over.set()
-        self._progress.sent()
+            self._failure = failure
+            self._over.set()
+        self._progress.all_sent()
 
-    def make_room(self) -> None:
-        """Lets one more frame be sent."""
-        if self._room is not None:
-            self._room.release()
-
-    def stop(self) -> None:
-        """Ends the sending, also where it waits for room."""
-        self.over.set()
-        self.make_room()
-
-    def watch(self, call: StreamCall) -> None:
+    def _watch(self, call: StreamCall) -> None:
         """Cancels the call when it is over, or the device late."""
-        while not self.over.wait(max(self._progress.time_left(), 0.0)):
+        while not self._over.wait(max(self._progress.time_left(), 0.0)):
             if self._progress.time_left() <= 0:
-                self.failure = self._progress.late()
+                self._failure = self._progress.late()
                 break
         call.cancel()
 
     def _has_room(self) -> bool:
         if self._room is not None:
             self._room.acquire()
-        return not self.over.is_set()
+        return not self._over.is_set()
 
-
-def exchange(
-    open_stream: Callable[[Iterator[ProcessVideoRequest]], StreamCall],
-    config: ProcessVideoRequest,
-    frames: Iterable[VideoInput],
-    limit: int | None,
-    timeout_s: float,
-) -> Generator[FrameResult, None, None]:
-    """Opens a stream, yields its results, and ends it when the caller has had enough.
-
-    Args:
-        open_stream: Calls VideoService.ProcessVideo.
-        config: The first message.
-        frames: What the caller gives.
-        limit: Frames that may be unanswered; None: any number.
-        timeout_s: Seconds that a frame may be unanswered.
-
-    Raises:
-        LintelError: The stream failed, or the device was late.
-        Exception: Whatever `frames` raised.
-    """
-    progress = Progress(timeout_s, lossless=limit is not None)
-    sender = Sender(config, frames, limit, progress)
-    call = open_stream(sender.requests())
-    threading.Thread(target=sender.watch, args=(call,), daemon=True).start()
-    try:
-        progress.waiting()
-        for response in call:
-            progress.answered(response.sequence_number)
-            sender.make_room()
-            yield read_frame(response)
-            progress.waiting()
-    except grpc.RpcError as error:
-        if sender.failure is None:
-            raise errors.of_call(error) from error
-    finally:
-        sender.stop()
-    if sender.failure is not None:
-        raise sender.failure
+    def _make_room(self) -> None:
+        if self._room is not None:
+            self._room.release()

@@ -90,8 +90,7 @@ def frame_request(number: int, given: VideoInput) -> video_pb2.ProcessVideoReque
 class Progress:
     """Knows what a device owes, and how long it has been waited for.
 
-    The end of the stream counts as one more thing that is sent and answered. All methods may
-    be called by any thread.
+    All methods may be called by any thread.
 
     Args:
         timeout_s: Seconds that a device may owe something without any answer.
@@ -108,16 +107,22 @@ class Progress:
         self._lock = threading.Lock()
         self._sent = 0
         self._answered = 0
+        self._all_sent = False
         # Since when the caller waits for a reply, and since when one is owed; None: not so.
         self._waiting_since: float | None = None
         self._owed_since: float | None = None
 
     def sent(self) -> None:
-        """Tells that a frame, or the end of the stream, is on its way."""
+        """Tells that a frame is on its way."""
         with self._lock:
             self._sent += 1
-            if self._owed_since is None:
-                self._owed_since = self._clock()
+            self._owe()
+
+    def all_sent(self) -> None:
+        """Tells that no more frames will come; what is owed from now on is the end."""
+        with self._lock:
+            self._all_sent = True
+            self._owe()
 
     def waiting(self) -> None:
         """Tells that the caller begins to wait for a reply."""
@@ -140,7 +145,23 @@ class Progress:
                 )
             self._answered = sequence_number + 1
             self._waiting_since = None
-            self._owed_since = self._clock() if self._sent > self._answered else None
+            self._owed_since = None
+            if self._all_sent or self._answered < self._sent:
+                self._owe()
+
+    def ended(self) -> None:
+        """Tells that the device has ended the stream well.
+
+        Raises:
+            LintelError: It had not answered all frames. Even where frames give way to newer
+                ones, the last is answered.
+        """
+        with self._lock:
+            if not self._all_sent or self._answered != self._sent:
+                raise LintelError(
+                    "The device ended the stream before it had answered every frame.",
+                    code="DATA_LOSS",
+                )
 
     def time_left(self) -> float:
         """Returns the seconds until the device is late: 0 or less, it is.
@@ -158,3 +179,7 @@ class Progress:
         return DeadlineExceededError(
             f"The device has left a frame unanswered for {self._timeout_s:g} s."
         )
+
+    def _owe(self) -> None:
+        if self._owed_since is None:
+            self._owed_since = self._clock()
