@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 
 import grpc
@@ -17,6 +18,15 @@ def channel(device: DeviceServer) -> Iterator[grpc.Channel]:
     """A channel to the session's device."""
     with grpc.insecure_channel(device.addresses[0]) as channel:
         yield channel
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @pytest.fixture
