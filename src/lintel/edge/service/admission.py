@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -105,6 +106,44 @@ class Admission:
             f"The device is at its limit of {self.capacity} requests; try again later.",
             retry_after_s=min(max(wait_s, SHORTEST_RETRY_S), LONGEST_RETRY_S),
         )
+
+
+class StreamRoom:
+    """Room for so many streams at a time.
+
+    A stream holds a thread for as long as it lives; the threads are streams' own, so that they
+    never starve unary calls.
+
+    Args:
+        what: The streams in a word, such as "watchers".
+        limit: Most of them.
+
+    Attributes:
+        threads: Their threads, and one more to refuse what is too much.
+    """
+
+    def __init__(self, what: str, limit: int) -> None:
+        self.threads = ThreadPoolExecutor(limit + 1, thread_name_prefix=what)
+        self._what = what
+        self._limit = limit
+        self._places = threading.BoundedSemaphore(limit)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Holds a place.
+
+        Raises:
+            OverloadedError: Every place is taken.
+        """
+        if not self._places.acquire(blocking=False):
+            raise OverloadedError(
+                f"The device is at its limit of {self._limit} {self._what}; try again later.",
+                retry_after_s=1.0,
+            )
+        try:
+            yield
+        finally:
+            self._places.release()
 
 
 def ensure_wanted(caller: Caller) -> None:

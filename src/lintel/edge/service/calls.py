@@ -16,7 +16,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -33,7 +32,7 @@ from lintel.edge.errors import (
     OverloadedError,
 )
 from lintel.edge.service.access import Guard, role_for
-from lintel.edge.service.admission import Admission
+from lintel.edge.service.admission import Admission, StreamRoom
 from lintel.edge.service.status import UNEXPECTED, abort
 
 logger = logging.getLogger("lintel.calls")
@@ -126,9 +125,8 @@ class CallInterceptor(grpc.ServerInterceptor):
         admission: The gate before unary work.
         guard: Checks tokens.
         slow_senders: Watches over requests being received.
-        stream_threads: Threads for streams, which hold one for as long as they live, so that
-            they never starve unary calls.
-        max_streams: Streams open at a time.
+        streams: Room for streams.
+        watchers: Room for those who watch the health.
         observers: Told of every finished call.
     """
 
@@ -137,17 +135,16 @@ class CallInterceptor(grpc.ServerInterceptor):
         admission: Admission,
         guard: Guard,
         slow_senders: SlowSenders,
-        stream_threads: ThreadPoolExecutor,
-        max_streams: int,
+        streams: StreamRoom,
+        watchers: StreamRoom,
         observers: tuple[Observer, ...] = (),
     ) -> None:
         self.ready = False
         self._admission = admission
         self._guard = guard
         self._slow_senders = slow_senders
-        self._stream_threads = stream_threads
-        self._streams = threading.BoundedSemaphore(max_streams)
-        self._max_streams = max_streams
+        self._streams = streams
+        self._watchers = watchers
         self._observers = observers
         self._wrapped: dict[str, Handler] = {}
         self._run = secrets.token_hex(4)
@@ -173,12 +170,11 @@ class CallInterceptor(grpc.ServerInterceptor):
         role = role_for(method)
         if handler.unary_unary is not None:
             return grpc.stream_unary_rpc_method_handler(self._unary(method, role, handler))
-        if handler.stream_stream is not None:
-            behaviour = self._stream(method, role, handler)
-            behaviour.experimental_thread_pool = self._stream_threads  # type: ignore[attr-defined]
-            return grpc.stream_stream_rpc_method_handler(behaviour)
-        # Health's Watch, which brings its own thread pool and is open to all.
-        return handler
+        is_watch = handler.unary_stream is not None
+        room = self._watchers if is_watch else self._streams
+        behaviour: Any = self._stream(method, role, handler, room)
+        behaviour.experimental_thread_pool = room.threads
+        return grpc.stream_stream_rpc_method_handler(behaviour)
 
     def _unary(
         self, method: str, role: Role | None, handler: Handler
@@ -186,18 +182,15 @@ class CallInterceptor(grpc.ServerInterceptor):
         behaviour, deserialize, serialize = _parts(handler, handler.unary_unary)
         infrastructure = method.startswith(INFRASTRUCTURE)
 
-        def receive(messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
-            with self._slow_senders.watch(context):
-                return _parse(deserialize, _only(messages))
-
         def call(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+            requests = self._received(messages, deserialize, context)
             with self._recorded(method, role, context) as record:
                 if infrastructure:
-                    response: bytes = serialize(behaviour(receive(messages, context), context))
+                    response: bytes = serialize(behaviour(_only(requests), context))
                     return response
                 self._refuse_unless_ready()
                 self._admission.refuse_if_full()
-                request = receive(messages, context)
+                request = _only(requests)
                 with self._admission.ticket(), self._admission.slot(context):
                     started = time.monotonic()
                     record.queue_s = started - record.arrived_s
@@ -210,22 +203,47 @@ class CallInterceptor(grpc.ServerInterceptor):
         return call
 
     def _stream(
-        self, method: str, role: Role | None, handler: Handler
+        self, method: str, role: Role | None, handler: Handler, room: StreamRoom
     ) -> Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]:
-        behaviour, deserialize, serialize = _parts(handler, handler.stream_stream)
+        one = handler.unary_stream is not None
+        behaviour, deserialize, serialize = _parts(
+            handler, handler.unary_stream if one else handler.stream_stream
+        )
         infrastructure = method.startswith(INFRASTRUCTURE)
 
         def call(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
             with self._recorded(method, role, context) as record:
                 if not infrastructure:
                     self._refuse_unless_ready()
-                with self._open_stream():
-                    requests = (_parse(deserialize, message) for message in messages)
-                    for response in behaviour(requests, context):
+                with room.place():
+                    requests = self._received(messages, deserialize, context)
+                    for response in behaviour(_only(requests) if one else requests, context):
                         yield serialize(response)
                     record.work_s = time.monotonic() - record.arrived_s
 
         return call
+
+    def _received(
+        self,
+        messages: Iterator[bytes],
+        deserialize: Callable[[bytes], Any],
+        context: grpc.ServicerContext,
+    ) -> Iterator[Any]:
+        """Yields a call's requests as they arrive; the first must do so in time.
+
+        Raises:
+            InvalidArgumentError: The bytes are no message.
+            CancelledError: The caller has gone, or took too long.
+        """
+        try:
+            with self._slow_senders.watch(context):
+                first = next(messages, None)
+            if first is not None:
+                yield _parse(deserialize, first)
+            for message in messages:
+                yield _parse(deserialize, message)
+        except grpc.RpcError as error:
+            raise CancelledError("The caller went away before all had arrived.") from error
 
     @contextmanager
     def _recorded(
@@ -264,18 +282,6 @@ class CallInterceptor(grpc.ServerInterceptor):
         if not self.ready:
             raise NotServingError("The device is starting or shutting down.", retry_after_s=0.5)
 
-    @contextmanager
-    def _open_stream(self) -> Iterator[None]:
-        if not self._streams.acquire(blocking=False):
-            raise OverloadedError(
-                f"The device is at its limit of {self._max_streams} streams; try again later.",
-                retry_after_s=1.0,
-            )
-        try:
-            yield
-        finally:
-            self._streams.release()
-
 
 def _parts(
     handler: Handler, behaviour: Callable[[Any, Any], Any] | None
@@ -287,15 +293,11 @@ def _parts(
     return behaviour, deserialize, serialize
 
 
-def _only(messages: Iterator[bytes]) -> bytes:
+def _only(requests: Iterator[Any]) -> Any:
     """Receives the one message of a unary call."""
-    try:
-        message = next(messages, None)
-    except grpc.RpcError as error:
-        raise CancelledError("The caller went away before its request had arrived.") from error
-    if message is None:
-        raise InvalidArgumentError("The call carries no message.")
-    return message
+    for request in requests:
+        return request
+    raise InvalidArgumentError("The call carries no message.")
 
 
 def _parse(deserialize: Callable[[bytes], Any], message: bytes) -> Any:

@@ -13,16 +13,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from lintel.edge.config import MEBIBYTE, Server, Settings
 from lintel.edge.errors import SettingsInvalidError
 from lintel.edge.runtime import Runtime
 from lintel.edge.service import access, logs
-from lintel.edge.service.admission import Admission
+from lintel.edge.service.admission import Admission, StreamRoom
 from lintel.edge.service.calls import CallInterceptor, CallLog, Observer, SlowSenders
 from lintel.edge.service.faces import FaceServicer
+from lintel.edge.service.health import SERVICE_NAME as HEALTH_SERVICE
+from lintel.edge.service.health import HealthServicer
 from lintel.edge.service.inference import InferenceServicer
 from lintel.edge.service.memory import limit_library_threads, tune_allocator
 from lintel.edge.service.statistics import StatisticsServicer
@@ -85,20 +87,16 @@ class DeviceServer:
         self._runtime = Runtime(settings, workers)
         self._workbench = Workbench(self._runtime, settings)
         self._slow_senders = SlowSenders(settings.server.receive_timeout_s)
-        self._stream_threads = ThreadPoolExecutor(
-            settings.server.max_streams + 1, thread_name_prefix="stream"
-        )
-        self._health_threads = ThreadPoolExecutor(1, thread_name_prefix="health")
-        self._health = health.HealthServicer(
-            experimental_non_blocking=True, experimental_thread_pool=self._health_threads
-        )
+        self._streams = StreamRoom("streams", settings.server.max_streams)
+        self._watchers = StreamRoom("watchers", settings.server.max_streams)
+        self._health = HealthServicer(("", *SERVICES))
         self._observers, self._metrics_page = self._start_metrics()
         self._interceptor = CallInterceptor(
             self._admission,
             access.Guard(settings.server.tokens),
             self._slow_senders,
-            self._stream_threads,
-            settings.server.max_streams,
+            self._streams,
+            self._watchers,
             self._observers,
         )
         threads = self._admission.capacity + SPARE_THREADS
@@ -106,7 +104,7 @@ class DeviceServer:
             ThreadPoolExecutor(threads, thread_name_prefix="call"),
             interceptors=[self._interceptor],
             options=channel_options(settings.server),
-            maximum_concurrent_rpcs=threads + settings.server.max_streams + WAITING_FOR_THREADS,
+            maximum_concurrent_rpcs=threads + 2 * settings.server.max_streams + WAITING_FOR_THREADS,
         )
         self._video = VideoServicer(self._workbench, self._admission)
         self._add_services()
@@ -132,13 +130,14 @@ class DeviceServer:
                 Path(address.removeprefix("unix:")).chmod(SOCKET_MODE)
         self._runtime.warm_up()
         self._interceptor.ready = True
-        self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        unserved = set() if self._runtime.finds_faces else {FACE_SERVICE}
+        self._health.start_serving({"", *SERVICES} - unserved)
         logger.info("serving", extra={"addresses": ", ".join(self.addresses)})
 
     def stop(self) -> None:
         """Refuses new calls, lets those in flight finish within `server.drain_s`, and closes."""
         logger.info("draining", extra={"in_flight": self._admission.in_flight})
-        self._health.enter_graceful_shutdown()
+        self._health.drain()
         self._video.drain()
         self._server.stop(self._settings.server.drain_s).wait()
         self._interceptor.ready = False
@@ -148,8 +147,8 @@ class DeviceServer:
             page.server_close()
             thread.join()
         self._slow_senders.stop()
-        self._stream_threads.shutdown(wait=False)
-        self._health_threads.shutdown(wait=False)
+        self._streams.threads.shutdown(wait=False)
+        self._watchers.threads.shutdown(wait=False)
         self._runtime.close()
         logger.info("stopped")
 
@@ -193,16 +192,9 @@ class DeviceServer:
             InferenceServicer(self._runtime), server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         if self._settings.server.reflection:
-            names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            names = (*SERVICES, HEALTH_SERVICE, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, server)
-
-    def _set_health(self, status: int) -> None:
-        for service in ("", *SERVICES):
-            self._health.set(service, status)
-        if not self._runtime.finds_faces:
-            self._health.set(FACE_SERVICE, health_pb2.HealthCheckResponse.NOT_SERVING)
 
     def _bind(self, address: str, index: int, credentials: grpc.ServerCredentials | None) -> str:
         is_unix = address.startswith("unix:")
