@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import signal
 import sys
@@ -72,12 +73,19 @@ def serve(listen: tuple[str, ...], config: Path | None) -> None:
 
 
 def _announce(addresses: tuple[str, ...]) -> None:
-    """Tells where the device listens, and a command that tries it."""
-    click.echo(
-        f"Serving on {', '.join(addresses)}. Try it:"
-        f" lintel blur photo.jpg --out blurred --server {addresses[0]}"
-    )
-    sys.stdout.flush()
+    """Tells where the device listens, and a command that tries it.
+
+    A device serves whether or not that can be written: the disk of its log may be full.
+    """
+    try:
+        click.echo(
+            f"Serving on {', '.join(addresses)}. Try it:"
+            f" lintel blur photo.jpg --out blurred --server {addresses[0]}"
+        )
+        sys.stdout.flush()
+    except OSError:
+        logging.getLogger("lintel").warning("standard output cannot be written")
+        _discard_output()
 
 
 @lintel.group()
@@ -179,13 +187,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         click.echo("Interrupted.", err=True)
         status = INTERRUPTED
     except OSError as error:
-        # What is left to write would raise once more at the interpreter's end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         # Whoever read a pipe, such as `head`, has seen enough and need not be told.
         is_told = error.errno != errno.EPIPE
         message = f"The output cannot be written: {error.strerror}."
         status = _fail(message) if is_told else SOME_FAILED
     sys.exit(status if isinstance(status, int) else DONE)
+
+
+def _discard_output() -> None:
+    """Leads standard output to nowhere: what is left to write would raise at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import ipaddress
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -100,6 +102,23 @@ def is_local(address: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_served(path: str) -> bool:
+    """Tells whether somebody listens on the Unix socket at `path`; a dead one's is free.
+
+    Abstract sockets, which begin with "@", leave nothing behind: binding them tells.
+    """
+    if path.startswith("@"):
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        # A server with its backlog full would let the probe wait.
+        probe.setblocking(False)
+        try:
+            return probe.connect_ex(path) not in (errno.ECONNREFUSED, errno.ENOENT)
+        except OSError:
+            # Longer than a socket's path may be: binding it will tell.
+            return False
 
 
 def check_addresses(settings: Settings) -> None:

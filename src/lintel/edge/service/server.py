@@ -198,16 +198,20 @@ class DeviceServer:
 
     def _bind(self, address: str, index: int, credentials: grpc.ServerCredentials | None) -> str:
         is_unix = address.startswith("unix:")
+        taken = SettingsInvalidError(
+            f"The address {address} cannot be listened on; is another server there?",
+            field=f"server.listen[{index}]",
+        )
+        if is_unix and access.is_served(address.removeprefix("unix:")):
+            # gRPC would take the path from under the server that listens there.
+            raise taken
         try:
             if credentials is None or is_unix:
                 port = self._server.add_insecure_port(address)
             else:
                 port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
-            raise SettingsInvalidError(
-                f"The address {address} cannot be listened on; is another server there?",
-                field=f"server.listen[{index}]",
-            ) from error
+            raise taken from error
         return address if is_unix else f"{address.rpartition(':')[0]}:{port}"
 
 
@@ -220,6 +224,8 @@ def channel_options(settings: Server) -> list[tuple[str, int]]:
         ("grpc.keepalive_time_ms", round(settings.keepalive_s * 1000)),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        # Connections that open and stay silent would hold file descriptors.
+        ("grpc.server_handshake_timeout_ms", round(settings.receive_timeout_s * 1000)),
         # Two servers on one port would share its calls and look broken at random.
         ("grpc.so_reuseport", 0),
     ]
