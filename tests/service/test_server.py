@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from lintel.edge.errors import SettingsInvalidError
 from lintel.edge.service import DeviceServer
+from lintel.inference import open_inference_pb2, open_inference_pb2_grpc
 from lintel.v1 import face_pb2, face_pb2_grpc, image_pb2, video_pb2_grpc
 
 Details = Callable[[grpc.RpcError], dict[str, Message]]
@@ -77,6 +78,22 @@ class TestLimits:
             assert int(trailers["grpc-retry-pushback-ms"]) == delay.total_seconds() * 1000
             assert all(len(call.result().results) == 8 for call in accepted)
             assert faces.DetectFaces(detect(plain_jpeg)).results
+
+    def test_probes_are_answered_under_any_load(
+        self, start_device: StartDevice, slow_request: face_pb2.DetectFacesRequest
+    ) -> None:
+        device = start_device({"server": {"workers": 1, "max_queue": 0}})
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            slow = face_pb2_grpc.FaceServiceStub(channel).DetectFaces.future(slow_request)
+            while device.in_flight < 1:
+                assert not slow.done()
+            stub = open_inference_pb2_grpc.GRPCInferenceServiceStub(channel)
+            assert stub.ServerLive(open_inference_pb2.ServerLiveRequest()).live
+            assert stub.ServerReady(open_inference_pb2.ServerReadyRequest()).ready
+            health = health_pb2_grpc.HealthStub(channel)
+            assert health.Check(health_pb2.HealthCheckRequest()).status
+            assert not slow.done()
+            assert slow.result().results
 
     def test_a_deadline_passes_while_waiting(
         self,
@@ -189,13 +206,20 @@ class TestPeers:
         faces = face_pb2_grpc.FaceServiceStub(channel)
         assert faces.DetectFaces(detect(plain_jpeg)).results
 
-    def test_the_request_id_comes_back(self, channel: grpc.Channel, plain_jpeg: bytes) -> None:
+    def test_the_request_id_comes_back_where_it_is_harmless(
+        self, channel: grpc.Channel, plain_jpeg: bytes
+    ) -> None:
         faces = face_pb2_grpc.FaceServiceStub(channel)
         request = detect(plain_jpeg)
-        _, mine = faces.DetectFaces.with_call(request, metadata=[("x-request-id", "door-7")])
-        _, made = faces.DetectFaces.with_call(request, metadata=[("x-request-id", "a b;c")])
+        _, mine = faces.DetectFaces.with_call(request, metadata=(("x-request-id", "door-7"),))
+        _, odd = faces.DetectFaces.with_call(request, metadata=(("x-request-id", "a b;c"),))
         assert dict(mine.trailing_metadata())["x-request-id"] == "door-7"
-        assert dict(made.trailing_metadata())["x-request-id"] not in ("", "a b;c")
+        assert "x-request-id" not in dict(odd.trailing_metadata())
+
+    def test_every_failure_has_a_request_id(self, channel: grpc.Channel) -> None:
+        with pytest.raises(grpc.RpcError) as caught:
+            face_pb2_grpc.FaceServiceStub(channel).DetectFaces(face_pb2.DetectFacesRequest())
+        assert dict(caught.value.trailing_metadata())["x-request-id"]
 
 
 class TestHealth:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from lintel.edge.errors import CancelledError, DeadlineExceededError, OverloadedError
@@ -44,7 +45,10 @@ class Admission:
         self.capacity = workers + max_queue
         self._tickets = 0
         self._lock = threading.Lock()
-        self._slots = threading.Semaphore(workers)
+        # A queue of tokens: unlike threading.Semaphore it waits in C, which calls can feel.
+        self._slots: SimpleQueue[None] = SimpleQueue()
+        for _ in range(workers):
+            self._slots.put(None)
         self._mean_work_s = SHORTEST_RETRY_S
 
     @property
@@ -87,16 +91,18 @@ class Admission:
             CancelledError: The caller went away while waiting.
         """
         remaining = caller.time_remaining()
-        # A request without a deadline reports one of centuries, which acquire() refuses.
+        # A request without a deadline reports one of centuries, more than get() can wait.
         timeout = None if remaining is None else min(max(remaining, 0.0), 86_400.0)
-        if not self._slots.acquire(timeout=timeout):
-            raise DeadlineExceededError("The deadline passed while the request waited.")
+        try:
+            self._slots.get(timeout=timeout)
+        except Empty:
+            raise DeadlineExceededError("The deadline passed while the request waited.") from None
         started = time.monotonic()
         try:
             ensure_wanted(caller)
             yield
         finally:
-            self._slots.release()
+            self._slots.put(None)
             spent = time.monotonic() - started
             self._mean_work_s += SMOOTHING * (spent - self._mean_work_s)
 

@@ -39,8 +39,14 @@ logger = logging.getLogger("lintel.calls")
 
 REQUEST_ID_KEY = "x-request-id"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-# Server-streaming and bidirectional methods of these are answered by gRPC's own servicers.
-INFRASTRUCTURE = ("/grpc.health.v1.", "/grpc.reflection.")
+# Probes and descriptions, which are answered in every state of the device and under any load.
+ALWAYS_ANSWERED = (
+    "/grpc.health.v1.",
+    "/grpc.reflection.",
+    "/inference.GRPCInferenceService/ServerLive",
+    "/inference.GRPCInferenceService/ServerReady",
+    "/inference.GRPCInferenceService/ModelReady",
+)
 
 
 @dataclass(slots=True)
@@ -180,12 +186,12 @@ class CallInterceptor(grpc.ServerInterceptor):
         self, method: str, role: Role | None, handler: Handler
     ) -> Callable[[Iterator[bytes], grpc.ServicerContext], bytes]:
         behaviour, deserialize, serialize = _parts(handler, handler.unary_unary)
-        infrastructure = method.startswith(INFRASTRUCTURE)
+        always_answered = method.startswith(ALWAYS_ANSWERED)
 
         def call(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             requests = self._received(messages, deserialize, context)
             with self._recorded(method, role, context) as record:
-                if infrastructure:
+                if always_answered:
                     response: bytes = serialize(behaviour(_only(requests), context))
                     return response
                 self._refuse_unless_ready()
@@ -209,11 +215,11 @@ class CallInterceptor(grpc.ServerInterceptor):
         behaviour, deserialize, serialize = _parts(
             handler, handler.unary_stream if one else handler.stream_stream
         )
-        infrastructure = method.startswith(INFRASTRUCTURE)
+        always_answered = method.startswith(ALWAYS_ANSWERED)
 
         def call(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
             with self._recorded(method, role, context) as record:
-                if not infrastructure:
+                if not always_answered:
                     self._refuse_unless_ready()
                 with room.place():
                     requests = self._received(messages, deserialize, context)
@@ -251,12 +257,14 @@ class CallInterceptor(grpc.ServerInterceptor):
     ) -> Iterator[CallRecord]:
         """Checks access, turns errors into statuses, and tells the observers how it ended."""
         metadata = context.invocation_metadata()
-        record = CallRecord(method, self._request_id(metadata))
+        sent_id = _request_id(metadata)
+        record = CallRecord(method, sent_id or f"{self._run}-{next(self._numbers)}")
         trailers = ((REQUEST_ID_KEY, record.request_id),)
         try:
             self._guard.check(role, metadata)
             yield record
-            context.set_trailing_metadata(trailers)
+            if sent_id:
+                context.set_trailing_metadata(trailers)
         except LintelError as error:
             record.code, record.reason = error.code, error.reason
             abort(context, error, trailers)
@@ -271,13 +279,6 @@ class CallInterceptor(grpc.ServerInterceptor):
             for observe in self._observers:
                 observe(record)
 
-    def _request_id(self, metadata: Any) -> str:
-        """Takes over the caller's request id where it is harmless in a log, or makes one."""
-        for key, value in metadata:
-            if key == REQUEST_ID_KEY and REQUEST_ID.fullmatch(str(value)):
-                return str(value)
-        return f"{self._run}-{next(self._numbers)}"
-
     def _refuse_unless_ready(self) -> None:
         if not self.ready:
             raise NotServingError("The device is starting or shutting down.", retry_after_s=0.5)
@@ -291,6 +292,14 @@ def _parts(
     if behaviour is None or deserialize is None or serialize is None:
         raise TypeError("a handler without its serializers was registered")
     return behaviour, deserialize, serialize
+
+
+def _request_id(metadata: Any) -> str:
+    """Returns the id that the caller gave its request, "" where it could harm a log."""
+    for key, value in metadata:
+        if key == REQUEST_ID_KEY and REQUEST_ID.fullmatch(str(value)):
+            return str(value)
+    return ""
 
 
 def _only(requests: Iterator[Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
 import grpc
@@ -24,10 +24,12 @@ class InferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
 
     Args:
         runtime: Holds the models.
+        is_ready: Tells whether the device takes work.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, is_ready: Callable[[], bool]) -> None:
         self._runtime = runtime
+        self._is_ready = is_ready
         self._seen: dict[str, tuple[LoadedModel, TensorModel | None]] = {}
         self._version = version("lintel")
 
@@ -40,8 +42,8 @@ class InferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
     def ServerReady(  # noqa: N802 - the contract's name
         self, request: protocol.ServerReadyRequest, context: grpc.ServicerContext
     ) -> protocol.ServerReadyResponse:
-        """Says that the device takes work: it does, or no call would get here."""
-        return protocol.ServerReadyResponse(ready=True)
+        """Tells whether the device takes work."""
+        return protocol.ServerReadyResponse(ready=self._is_ready())
 
     def ModelReady(  # noqa: N802 - the contract's name
         self, request: protocol.ModelReadyRequest, context: grpc.ServicerContext
@@ -51,7 +53,7 @@ class InferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
             self._find(request.name, request.version)
         except (ModelNotFoundError, ModelUnavailableError):
             return protocol.ModelReadyResponse(ready=False)
-        return protocol.ModelReadyResponse(ready=True)
+        return protocol.ModelReadyResponse(ready=self._is_ready())
 
     def ServerMetadata(  # noqa: N802 - the contract's name
         self, request: protocol.ServerMetadataRequest, context: grpc.ServicerContext

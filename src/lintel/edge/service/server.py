@@ -189,7 +189,7 @@ class DeviceServer:
         )
         video_pb2_grpc.add_VideoServiceServicer_to_server(self._video, server)
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-            InferenceServicer(self._runtime), server
+            InferenceServicer(self._runtime, lambda: self._interceptor.ready), server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self._settings.server.reflection:
