@@ -129,7 +129,7 @@ def test_an_address_that_is_not_of_this_machine_is_a_failure(address: str) -> No
 
 def test_a_unix_socket_needs_a_free_name_in_a_folder(tmp_path: Path) -> None:
     assert outcomes(doctor.look_at_addresses, listening(f"unix:{tmp_path}/socket")) == [Outcome.OK]
-    for name in (f"{tmp_path}/missing/socket", str(tmp_path), f"/tmp/{'x' * 120}"):  # noqa: S108
+    for name in (f"{tmp_path}/missing/socket", str(tmp_path), f"/tmp/{'x' * 120}"):
         found = outcomes(doctor.look_at_addresses, listening(f"unix:{name}"))
         assert found == [Outcome.FAILURE]
 
