@@ -1,8 +1,8 @@
 """Blur over gRPC against the same work in process, on the same cores.
 
 In process, as many threads as there are cores blur JPEGs with the device's own workbench. Over
-gRPC, a device in a process of its own does it for a client in another: unary with 4 calls in
-flight, and streamed without loss with 2 frames in flight. All take turns in one run; a ratio is
+gRPC, a device in a process of its own does it for a client in another, with 4 pictures in
+flight: in unary calls, and streamed without loss. All take turns in one run; a ratio is
 the median over rounds of pictures a second by those of the in-process turn of the same round.
 Besides the default model the table has "whole frame", which looks for no faces: with so little
 work in a picture the share of the service is the largest that it can be.
@@ -35,7 +35,7 @@ from lintel.edge.workbench import CoverOptions, DetectionOptions, EncodedImage, 
 from lintel.v1 import face_pb2, face_pb2_grpc, image_pb2, video_pb2, video_pb2_grpc
 
 UNARY_TARGET, STREAM_TARGET, TAIL_TARGET = 0.85, 0.92, 2.5
-UNARY_IN_FLIGHT, STREAM_IN_FLIGHT = 4, 2
+IN_FLIGHT = 4
 WARM_UP_S = 0.5
 OPTIONS = [("grpc.max_receive_message_length", 64 << 20)]
 
@@ -62,8 +62,8 @@ def compare(pictures: list[bytes], whole_frame: bool, rounds: int, seconds: floa
     context = multiprocessing.get_context("spawn")
     name = "whole frame" if whole_frame else "default model"
     ways = {
-        f"unary, {UNARY_IN_FLIGHT} in flight": unary,
-        f"streamed, {STREAM_IN_FLIGHT} in flight": streamed,
+        f"unary, {IN_FLIGHT} in flight": unary,
+        f"streamed, {IN_FLIGHT} in flight": streamed,
     }
     reference: list[float] = []
     ratios: dict[str, list[float]] = {way: [] for way in ways}
@@ -143,8 +143,8 @@ def unary(
                 result = stub.BlurFaces(next(requests)).results[0]
                 assert result.HasField("blurred"), result.error
 
-        with ThreadPoolExecutor(UNARY_IN_FLIGHT) as pool:
-            list(pool.map(work, range(UNARY_IN_FLIGHT)))
+        with ThreadPoolExecutor(IN_FLIGHT) as pool:
+            list(pool.map(work, range(IN_FLIGHT)))
     return clock.rate, clock.times
 
 
@@ -158,7 +158,7 @@ def streamed(
         blur=face_pb2.BlurOptions(whole_frame=whole_frame),
     )
     images = itertools.cycle([image_pb2.Image(encoded=picture) for picture in pictures])
-    window = threading.Semaphore(STREAM_IN_FLIGHT)
+    window = threading.Semaphore(IN_FLIGHT)
     clock = Clock(seconds)
     sent: dict[int, float] = {}
 

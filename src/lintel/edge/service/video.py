@@ -188,7 +188,8 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         messages.placed(
             "config.detection", lambda: self._workbench.check_model(options.work.detection)
         )
-        queue = FrameQueue(self._admission.workers, options.newest_wins)
+        # Twice the workers, so that one slow frame at the head keeps no worker idle.
+        queue = FrameQueue(2 * self._admission.workers, options.newest_wins)
         with self._lock:
             if self._draining:
                 raise _shutting_down()
