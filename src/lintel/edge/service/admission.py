@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from lintel.edge.errors import CancelledError, DeadlineExceededError, OverloadedError
+from lintel.edge.service.threads import CallThreads
 
 SHORTEST_RETRY_S = 0.05
 LONGEST_RETRY_S = 5.0
@@ -31,20 +32,22 @@ class Caller(Protocol):
 class Admission:
     """The gate before all work.
 
-    A request first takes a ticket, of which there are `workers + max_queue`, then waits for
-    one of `workers` slots. Frames of video streams take slots without tickets: a stream has
-    its own bound on frames (see video.py).
+    Unary calls come through `threads`, which holds `workers + max_queue` of them. Whatever is
+    worked on, frames of video streams too, holds one of `workers` slots; a stream has its own
+    bound on frames (see video.py).
 
     Args:
         workers: Requests worked on at a time, at least 1.
         max_queue: Requests that may wait for a worker.
+
+    Attributes:
+        threads: What gRPC runs unary calls on.
     """
 
     def __init__(self, workers: int, max_queue: int) -> None:
         self.workers = workers
         self.capacity = workers + max_queue
-        self._tickets = 0
-        self._lock = threading.Lock()
+        self.threads = CallThreads(workers, self.capacity)
         # A queue of tokens: unlike threading.Semaphore it waits in C, which calls can feel.
         self._slots: SimpleQueue[None] = SimpleQueue()
         for _ in range(workers):
@@ -53,34 +56,8 @@ class Admission:
 
     @property
     def in_flight(self) -> int:
-        """Requests that hold a ticket: at work or waiting."""
-        return self._tickets
-
-    def refuse_if_full(self) -> None:
-        """Refuses early, before the request's bytes are read, where a ticket would be refused.
-
-        Raises:
-            OverloadedError: Every ticket is taken.
-        """
-        if self._tickets >= self.capacity:
-            raise self._overloaded()
-
-    @contextmanager
-    def ticket(self) -> Iterator[None]:
-        """Holds a ticket.
-
-        Raises:
-            OverloadedError: Every ticket is taken; `retry_after_s` estimates when one is free.
-        """
-        with self._lock:
-            if self._tickets >= self.capacity:
-                raise self._overloaded()
-            self._tickets += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._tickets -= 1
+        """Unary calls at work, waiting, or being received."""
+        return self.threads.in_flight
 
     @contextmanager
     def slot(self, caller: Caller) -> Iterator[None]:
@@ -106,7 +83,11 @@ class Admission:
             spent = time.monotonic() - started
             self._mean_work_s += SMOOTHING * (spent - self._mean_work_s)
 
-    def _overloaded(self) -> OverloadedError:
+    def overloaded(self) -> OverloadedError:
+        """Makes the error of a call beyond the capacity.
+
+        `retry_after_s` estimates when those before it are done.
+        """
         wait_s = self._mean_work_s * self.capacity / self.workers
         return OverloadedError(
             f"The device is at its limit of {self.capacity} requests; try again later.",

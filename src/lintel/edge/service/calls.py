@@ -16,6 +16,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -34,6 +35,7 @@ from lintel.edge.errors import (
 from lintel.edge.service.access import Guard, role_for
 from lintel.edge.service.admission import Admission, StreamRoom
 from lintel.edge.service.status import UNEXPECTED, abort
+from lintel.edge.service.threads import refusing
 
 logger = logging.getLogger("lintel.calls")
 
@@ -77,7 +79,10 @@ LEVELS = {
     "INTERNAL": logging.ERROR,
     "UNKNOWN": logging.ERROR,
 }
+PROBE_THREADS = 4
 REFUSALS_TOLD_EVERY_S = 10.0
+# A sender that takes longer is slow; most requests are there when their call is.
+SLOW_S = 0.05
 
 
 Observer = Callable[[CallRecord], None]
@@ -91,20 +96,27 @@ class SlowSenders:
 
     Args:
         timeout_s: Seconds that a caller may take.
+        stand_in: Told how many workers wait for senders; see CallThreads.
     """
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, stand_in: Callable[[int], None]) -> None:
         self._timeout_s = timeout_s
-        self._receiving: dict[int, tuple[float, grpc.ServicerContext]] = {}
+        self._stand_in = stand_in
+        self._receiving: dict[int, tuple[float, bool, grpc.ServicerContext]] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="slow-senders", daemon=True)
         self._thread.start()
 
     @contextmanager
-    def watch(self, context: grpc.ServicerContext) -> Iterator[None]:
-        """Watches over a call while its request is received."""
+    def watch(self, context: grpc.ServicerContext, *, by_worker: bool) -> Iterator[None]:
+        """Watches over a call while its request is received.
+
+        Args:
+            context: The call.
+            by_worker: Whether a worker waits for it; streams have threads of their own.
+        """
         key = id(context)
-        self._receiving[key] = (time.monotonic() + self._timeout_s, context)
+        self._receiving[key] = (time.monotonic(), by_worker, context)
         try:
             yield
         finally:
@@ -116,12 +128,15 @@ class SlowSenders:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stopped.wait(min(1.0, self._timeout_s / 2)):
+        while not self._stopped.wait(SLOW_S):
             now = time.monotonic()
+            slow = 0
             # A copy, made in one step under the interpreter's lock: calls come and go.
-            for deadline, context in list(self._receiving.values()):
-                if deadline < now:
+            for began, by_worker, context in list(self._receiving.values()):
+                if now - began > self._timeout_s:
                     context.cancel()
+                slow += by_worker and now - began > SLOW_S
+            self._stand_in(slow)
 
 
 class CallInterceptor(grpc.ServerInterceptor):
@@ -152,6 +167,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._streams = streams
         self._watchers = watchers
         self._observers = observers
+        self._probe_threads = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
         self._wrapped: dict[str, Handler] = {}
         self._run = secrets.token_hex(4)
         self._numbers = itertools.count(1)
@@ -172,10 +188,17 @@ class CallInterceptor(grpc.ServerInterceptor):
             self._wrapped[method] = wrapped
         return wrapped
 
+    def close(self) -> None:
+        """Lets the threads of probes go."""
+        self._probe_threads.shutdown(wait=False)
+
     def _wrap(self, method: str, handler: Handler) -> Handler:
         role = role_for(method)
         if handler.unary_unary is not None:
-            return grpc.stream_unary_rpc_method_handler(self._unary(method, role, handler))
+            call: Any = self._unary(method, role, handler)
+            if method.startswith(ALWAYS_ANSWERED):
+                call.experimental_thread_pool = self._probe_threads
+            return grpc.stream_unary_rpc_method_handler(call)
         is_watch = handler.unary_stream is not None
         room = self._watchers if is_watch else self._streams
         behaviour: Any = self._stream(method, role, handler, room)
@@ -189,15 +212,16 @@ class CallInterceptor(grpc.ServerInterceptor):
         always_answered = method.startswith(ALWAYS_ANSWERED)
 
         def call(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-            requests = self._received(messages, deserialize, context)
+            requests = self._received(messages, deserialize, context, not always_answered)
             with self._recorded(method, role, context) as record:
                 if always_answered:
                     response: bytes = serialize(behaviour(_only(requests), context))
                     return response
                 self._refuse_unless_ready()
-                self._admission.refuse_if_full()
+                if refusing():
+                    raise self._admission.overloaded()
                 request = _only(requests)
-                with self._admission.ticket(), self._admission.slot(context):
+                with self._admission.slot(context):
                     started = time.monotonic()
                     record.queue_s = started - record.arrived_s
                     try:
@@ -222,7 +246,7 @@ class CallInterceptor(grpc.ServerInterceptor):
                 if not always_answered:
                     self._refuse_unless_ready()
                 with room.place():
-                    requests = self._received(messages, deserialize, context)
+                    requests = self._received(messages, deserialize, context, False)
                     for response in behaviour(_only(requests) if one else requests, context):
                         yield serialize(response)
                     record.work_s = time.monotonic() - record.arrived_s
@@ -234,6 +258,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         messages: Iterator[bytes],
         deserialize: Callable[[bytes], Any],
         context: grpc.ServicerContext,
+        by_worker: bool,
     ) -> Iterator[Any]:
         """Yields a call's requests as they arrive; the first must do so in time.
 
@@ -242,7 +267,7 @@ class CallInterceptor(grpc.ServerInterceptor):
             CancelledError: The caller has gone, or took too long.
         """
         try:
-            with self._slow_senders.watch(context):
+            with self._slow_senders.watch(context, by_worker=by_worker):
                 first = next(messages, None)
             if first is not None:
                 yield _parse(deserialize, first)

@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -55,11 +54,9 @@ SERVICES = tuple(
     )
 )
 FACE_SERVICE = SERVICES[0]
-# Threads beyond those that work or wait: they receive requests and refuse what is too much.
-SPARE_THREADS = 8
-# Calls that may wait for a thread. Beyond, gRPC refuses them itself at once, without details:
-# in a flood the answer's promptness and bounded memory are worth more than the hint.
-WAITING_FOR_THREADS = 32
+# Calls that may wait to be refused or to probe. Beyond, gRPC refuses them itself at once, without
+# details: in a flood a prompt answer and bounded memory are worth more than the hint.
+WAITING_TO_BE_REFUSED = 32
 # Only the owner and the group may connect to a Unix socket.
 SOCKET_MODE = 0o660
 
@@ -86,7 +83,9 @@ class DeviceServer:
         self._admission = Admission(workers, settings.server.max_queue)
         self._runtime = Runtime(settings, workers)
         self._workbench = Workbench(self._runtime, settings)
-        self._slow_senders = SlowSenders(settings.server.receive_timeout_s)
+        self._slow_senders = SlowSenders(
+            settings.server.receive_timeout_s, self._admission.threads.stand_in
+        )
         self._streams = StreamRoom("streams", settings.server.max_streams)
         self._watchers = StreamRoom("watchers", settings.server.max_streams)
         self._health = HealthServicer(("", *SERVICES))
@@ -99,12 +98,14 @@ class DeviceServer:
             self._watchers,
             self._observers,
         )
-        threads = self._admission.capacity + SPARE_THREADS
         self._server = grpc.server(
-            ThreadPoolExecutor(threads, thread_name_prefix="call"),
+            # Declared narrower than it is: gRPC only submits.
+            self._admission.threads,  # type: ignore[arg-type]
             interceptors=[self._interceptor],
             options=channel_options(settings.server),
-            maximum_concurrent_rpcs=threads + 2 * settings.server.max_streams + WAITING_FOR_THREADS,
+            maximum_concurrent_rpcs=self._admission.capacity
+            + 2 * settings.server.max_streams
+            + WAITING_TO_BE_REFUSED,
         )
         self._video = VideoServicer(self._workbench, self._admission)
         self._add_services()
@@ -147,6 +148,8 @@ class DeviceServer:
             page.server_close()
             thread.join()
         self._slow_senders.stop()
+        self._admission.threads.close()
+        self._interceptor.close()
         self._streams.threads.shutdown(wait=False)
         self._watchers.threads.shutdown(wait=False)
         self._runtime.close()
