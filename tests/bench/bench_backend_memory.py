@@ -1,6 +1,6 @@
 """Resident memory of a fresh process with one model of 160,000 parameters open.
 
-    python tests/bench/bench_backend_memory.py
+    python -m tests.bench.bench_backend_memory
 
 Each row is a process of its own: after importing the backends, after opening a session, and after
 200 runs. "bare" is the same process without a session.

@@ -3,7 +3,7 @@
 Decoding, blurring and encoding of real pictures on one thread, without any detection: the
 hardest accounting, since detection would only make blur's share smaller. Each run times the
 three steps one after the other; printed is the median share of blur in their sum, over all
-pictures and rounds. Run: python tests/bench/bench_blur.py [--rounds N] [--pictures N]
+pictures and rounds. Run: python -m tests.bench.bench_blur [--rounds N] [--pictures N]
 """
 
 from __future__ import annotations

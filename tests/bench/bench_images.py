@@ -3,7 +3,7 @@
 Real pictures, scaled to the frame, on one thread. Every round times the bare
 `simplejpeg.decode_jpeg` and ours one after the other on the same bytes; printed are the median
 of the bare decode and, as a multiple of it, the median of the ratios of each round.
-Run: python tests/bench/bench_images.py [--rounds N] [--pictures N]
+Run: python -m tests.bench.bench_images [--rounds N] [--pictures N]
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ sees 128x128 pixels as uint8; a client in another process keeps four calls in fl
 and over a Unix socket. The reference is one thread that runs the model in this process, without
 any server, right before each client. The ratio is the median over rounds of the client's calls a
 second by the reference's runs a second; it means little where other work has the same cores.
-Run: python tests/bench/bench_open_inference.py [--rounds N] [--seconds S] [--backend NAME]
+Run: python -m tests.bench.bench_open_inference [--rounds N] [--seconds S] [--backend NAME]
 """
 
 from __future__ import annotations

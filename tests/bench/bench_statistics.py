@@ -3,7 +3,7 @@
 One real picture of LINTEL_DATA/faces scaled to each frame size; both ways are timed in turn, and
 the ratio of each pair taken. "grey" is mean, deviation, minimum and maximum of grey alone; "all"
 is everything `compute_statistics` gives. The results of both ways are compared as well.
-Run: python tests/bench/bench_statistics.py [--rounds N]
+Run: python -m tests.bench.bench_statistics [--rounds N]
 """
 
 from __future__ import annotations
