@@ -1,0 +1,1 @@
+"""The sub-commands of `lintel-lab`, a module each."""
