@@ -5,8 +5,8 @@ at, globox (the smallest) takes a crowd for a face and NaN or a box out of its p
 come, and supervision, with a dozen dependencies, passes over what is marked difficult.
 
 Readers raise on the first thing that is wrong or, given a `report` such as `leave_out`, hand it
-over, leave out the box or picture and go on. Coordinates are of the file as stored: `turn_upright` brings boxes to
-what `lintel.edge.images.decode` returns.
+over, leave out the box or picture and go on. Coordinates are of the file as stored:
+`turn_upright` brings boxes to what `lintel.edge.images.decode` returns.
 """
 
 from lintel.lab.annotations.annotator import read_annotator, write_annotator
