@@ -8,9 +8,9 @@ from pathlib import Path
 from lintel.lab.annotations.annotator import read_annotator
 from lintel.lab.annotations.coco import read_coco
 from lintel.lab.annotations.collecting import Report, refuse
-from lintel.lab.annotations.files import load_json, read_text
+from lintel.lab.annotations.files import load_json
 from lintel.lab.annotations.picture import AnnotatedPicture
-from lintel.lab.annotations.tables import INDEX_COLUMNS, read_csv, read_index
+from lintel.lab.annotations.tables import read_csv
 from lintel.lab.annotations.voc import read_voc
 from lintel.lab.annotations.yolo import NAMES_FILES, SPLITS, read_yolo
 from lintel.lab.errors import AnnotationError
@@ -41,7 +41,7 @@ def read_any(path: Path, *, report: Report = refuse) -> tuple[AnnotatedPicture, 
     if path.is_file():
         return _read_file(path, report)
     if (path / "index.csv").is_file():
-        return read_index(path / "index.csv", report=report)
+        return read_csv(path / "index.csv", report=report)
     splits = [path / name for name in SPLITS if (path / name).is_dir()]
     if splits:
         return tuple(
@@ -55,9 +55,7 @@ def read_any(path: Path, *, report: Report = refuse) -> tuple[AnnotatedPicture, 
 def _read_file(path: Path, report: Report) -> tuple[AnnotatedPicture, ...]:
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        header = read_text(path).partition("\n")[0].strip().split(",")
-        reader = read_index if set(INDEX_COLUMNS) <= set(header) else read_csv
-        return reader(path, report=report)
+        return read_csv(path, report=report)
     if suffix == ".json":
         content = load_json(path)
         keys = content.keys() if isinstance(content, dict) else ()

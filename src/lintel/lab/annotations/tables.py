@@ -117,8 +117,8 @@ def read_csv(
 
     Args:
         path: The CSV file.
-        images: Folder that pictures are named relative to. Default: the file's folder where the
-            first picture is there, else `images` in or beside it.
+        images: Folder that pictures are named relative to. Default: the file's folder where a
+            picture is there, else `images` in or beside it.
         columns: What the columns really are, where the header is wrong, as in the Kaggle set
             "Face Mask Detection Dataset": its header is name, x1, x2, y1, y2, classname, and its
             values are x1, y1, x2, y2.
@@ -133,8 +133,8 @@ def read_csv(
     """
     table = _read_table(path, columns, report)
     if images is None:
-        first = next(iter(table.pictures), "")
-        images = path.parent if (path.parent / first).is_file() else images_folder(path.parent)
+        beside = any((path.parent / name).is_file() for name in table.pictures)
+        images = path.parent if beside else images_folder(path.parent)
     return _read_pictures(table, images, report)
 
 
