@@ -1,0 +1,118 @@
+"""What the worker can do; every argument and result is plain, as it travels as JSON."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from lintel.converters.errors import ConversionError
+from lintel.converters.examples import save_outputs
+from lintel.converters.precision import Precision
+from lintel.converters.sources import Kind, identify, opening
+
+_TENSORFLOW = ("tensorflow", "keras")
+_ONNX = ("onnx", "onnxruntime", "onnxruntime.quantization")
+_LIBRARIES: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
+    {
+        Kind.KERAS: _TENSORFLOW,
+        Kind.KERAS_H5: (*_TENSORFLOW, "tf_keras"),
+        Kind.SAVED_MODEL: ("tensorflow",),
+        Kind.ONNX: _ONNX,
+        Kind.TORCH_EXPORT: ("torch", "onnx"),
+        Kind.TORCH_PICKLE: ("torch", "onnx"),
+        Kind.XGBOOST: ("xgboost", "onnx", "onnxmltools"),
+        Kind.PICKLE: ("sklearn", "onnx", "skl2onnx"),
+    }
+)
+
+
+def load_libraries(job: str, model: str) -> None:
+    """Imports what a job needs, before it is forked: once for all jobs.
+
+    Raises:
+        ConversionError: A library is not installed.
+    """
+    wanted = {
+        "convert_tflite": ("tensorflow", *_LIBRARIES[identify(Path(model))]),
+        "export_onnx": (*_LIBRARIES[identify(Path(model))], "onnx"),
+        "convert_onnx": _ONNX,
+    }.get(job, _LIBRARIES[identify(Path(model))])
+    for name in wanted:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            extra = "convert-torch" if name == "torch" else "convert"
+            raise ConversionError(
+                f"{name.partition('.')[0]} is not installed, which this model needs: pip install"
+                f" 'lintel[{extra}]'."
+            ) from error
+
+
+def describe(model: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Tells what a source model takes and gives."""
+    source = opening.open_source(Path(model), **options)
+    return {"inputs": [asdict(d) for d in source.inputs], "outputs": list(source.outputs)}
+
+
+def run_source(model: str, options: dict[str, Any], examples: str, out: str) -> None:
+    """Runs a source model, in the library that it comes from, on a folder of examples."""
+    source = opening.open_source(Path(model), **options)
+    save_outputs(source.run(Path(examples)), Path(out))
+
+
+def convert_tflite(
+    model: str,
+    options: dict[str, Any],
+    out: str,
+    precision: str,
+    examples: str | None,
+    float_layers: Sequence[str],
+    scratch: str,
+) -> list[str]:
+    """Converts a source model to TensorFlow Lite; returns notes."""
+    from lintel.converters.targets.tflite import convert_tflite as convert  # noqa: PLC0415
+
+    graph = opening.open_graph(Path(model), **options)
+    made = convert(graph, Precision(precision), Path(scratch), _path(examples), float_layers)
+    Path(out).write_bytes(made)
+    return []
+
+
+def export_onnx(model: str, options: dict[str, Any], out: str) -> None:
+    """Brings a source model into the form of a float32 ONNX model."""
+    from lintel.converters.targets.onnx_quantization import serialize  # noqa: PLC0415
+
+    Path(out).write_bytes(serialize(opening.open_onnx(Path(model), **options)))
+
+
+def convert_onnx(
+    model: str,
+    out: str,
+    precision: str,
+    examples: str | None,
+    float_layers: Sequence[str],
+    scratch: str,
+) -> list[str]:
+    """Brings a float32 ONNX model to a precision; returns notes."""
+    import onnx  # noqa: PLC0415 -- large
+
+    from lintel.converters.targets import onnx_quantization  # noqa: PLC0415
+
+    made = onnx_quantization.convert_onnx(
+        onnx.load_model(model), Precision(precision), Path(scratch), _path(examples), float_layers
+    )
+    Path(out).write_bytes(made.model)
+    return list(made.notes)
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
+
+
+JOBS: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {job.__name__: job for job in (describe, run_source, convert_tflite, export_onnx, convert_onnx)}
+)

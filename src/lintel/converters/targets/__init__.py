@@ -1,0 +1,1 @@
+"""The formats that devices run."""
