@@ -17,6 +17,34 @@ from lintel.edge.errors import InvalidArgumentError
 Boxes = NDArray[np.float32]
 
 
+def shaped(values: ArrayLike, field: str = "boxes") -> Boxes:
+    """Brings boxes to their one form, without a look at their coordinates.
+
+    Args:
+        values: Shape (N, 4), numbers; an empty sequence is no boxes.
+        field: What an error names.
+
+    Returns:
+        The boxes as float32, shape (N, 4); `values` itself where it has that form.
+
+    Raises:
+        InvalidArgumentError: Another shape, or no numbers.
+    """
+    if isinstance(values, np.ndarray) and values.dtype == np.float32:
+        boxes: Boxes = values
+    else:
+        try:
+            with np.errstate(over="ignore"):
+                boxes = np.asarray(values, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise InvalidArgumentError("Boxes must be numbers.", field=field) from error
+    if boxes.shape == (0,):
+        boxes = boxes.reshape(0, 4)
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise InvalidArgumentError("Boxes must have the shape (N, 4).", field=field)
+    return boxes
+
+
 def as_boxes(values: ArrayLike, *, infinite: bool = False, field: str = "boxes") -> Boxes:
     """Checks boxes and brings them to their one form.
 
@@ -31,15 +59,7 @@ def as_boxes(values: ArrayLike, *, infinite: bool = False, field: str = "boxes")
     Raises:
         InvalidArgumentError: Another shape, no numbers, a NaN, or an infinity.
     """
-    try:
-        with np.errstate(over="ignore"):
-            boxes = np.asarray(values, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise InvalidArgumentError("Boxes must be numbers.", field=field) from error
-    if boxes.shape == (0,):
-        boxes = boxes.reshape(0, 4)
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise InvalidArgumentError("Boxes must have the shape (N, 4).", field=field)
+    boxes = shaped(values, field)
     if np.isnan(boxes).any():
         raise InvalidArgumentError("A box has a coordinate that is not a number.", field=field)
     if not infinite and not np.isfinite(boxes).all():

@@ -71,6 +71,17 @@ def touched(box: tuple[float, float, float, float], shape: tuple[int, int]) -> t
     )
 
 
+def keeping(kept: list[Pixels]) -> Callable[[Pixels], Pixels]:
+    """Measures cells as ever, and keeps them in a list."""
+    measure = blur._cells
+
+    def measure_and_keep(region: Pixels) -> Pixels:
+        kept.append(measure(region))
+        return kept[-1]
+
+    return measure_and_keep
+
+
 @settings(deadline=None)
 @given(SEEDS, METHODS, CHANNELS, st.integers(4, 8), st.integers(4, 8))
 def test_pictures_of_equal_cell_means_become_equal(
@@ -98,14 +109,8 @@ def test_the_cover_depends_on_nothing_but_the_cells(
 ) -> None:
     options = BlurOptions(method, shape, margin)
     kept: list[Pixels] = []
-    measure = blur._cells
-
-    def measure_and_keep(region: Pixels) -> Pixels:
-        kept.append(measure(region))
-        return kept[-1]
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blur, "_cells", measure_and_keep)
+        patch.setattr(blur, "_cells", keeping(kept))
         one = blurred(noise(seed, *FRAME, *channels), box, options)
         patch.setattr(blur, "_cells", lambda _: kept[-1])
         other = blurred(noise(seed + 1, *FRAME, *channels), box, options)
@@ -157,8 +162,8 @@ def test_the_ellipse_passes_through_the_corners(side: float) -> None:
         return np.asarray(reach <= 1)
 
     assert cover[ellipse(0)].all()
-    # Rows of a large region are painted in groups of up to six, rounded outwards.
-    assert not cover[~ellipse(7)].any()
+    # Rows of a large region are painted in groups, rounded outwards.
+    assert not cover[~ellipse(4 + 2 * blur._rows_painted_alike(round(2 * semi_y)))].any()
 
 
 @pytest.mark.parametrize("method", BlurMethod)
@@ -257,6 +262,40 @@ def test_several_boxes_are_all_covered_where_they_overlap() -> None:
     for box in many.tolist():
         assert (frame[touched(tuple(box), (100, 100))] == blur.FILL_VALUE).all()
     assert np.array_equal(frame[60:, :80], before[60:, :80])
+
+
+@settings(deadline=None)
+@given(SEEDS, st.lists(BOX, min_size=2, max_size=6), METHODS, SHAPES, MARGINS)
+def test_several_boxes_are_covered_at_least_as_each_alone(
+    seed: int, several: Any, method: BlurMethod, shape: BlurShape, margin: float
+) -> None:
+    frame = np.zeros(FRAME, np.uint8)
+    blur_regions(frame, boxes(*several), BlurOptions(BlurMethod.FILL, shape, margin))
+    together = frame == blur.FILL_VALUE
+    for box in several:
+        upright = (*map(min, box[:2], box[2:]), *map(max, box[:2], box[2:]))
+        assert together[touched(upright, FRAME)].all()
+    before = noise(seed, *FRAME, 3)
+    after = before.copy()
+    blur_regions(after, boxes(*several), BlurOptions(method, shape, margin))
+    assert np.array_equal(after[~together], before[~together])
+
+
+@pytest.mark.parametrize("shape", BlurShape)
+@pytest.mark.parametrize("method", [BlurMethod.PIXELATE, BlurMethod.GAUSSIAN])
+def test_boxes_that_overlap_share_one_grid_since_they_may_be_one_face(
+    method: BlurMethod, shape: BlurShape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Pixels] = []
+    monkeypatch.setattr(blur, "_cells", keeping(kept))
+    options = BlurOptions(method, shape, margin=0)
+    # The first and the third meet in the second; the fourth stands alone.
+    several = boxes((10, 10, 60, 70), (55, 20, 100, 80), (95, 10, 150, 60), (220, 120, 260, 170))
+    frame = noise(9, *FRAME, 3)
+    blur_regions(frame, several, options)
+    assert len(kept) == 2
+    if method is BlurMethod.PIXELATE:
+        assert all(colours(frame[touched(tuple(box), FRAME)]) <= 64 for box in several.tolist())
 
 
 def test_no_boxes_change_nothing() -> None:

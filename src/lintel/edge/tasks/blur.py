@@ -5,7 +5,8 @@ but a grid of at most 8 x 8 cells over the region's covering rectangle, each cel
 rounded to 8 bits; `fill` does not read the region at all. What survives of a face is therefore at
 most 64 colours (and the place and size of the region), whatever the face's size; everything
 cosmetic happens after that loss, on the cells alone. With the default ellipse and margin the
-face's own box spans only about 5 x 5 of the cells.
+face's own box spans only about 5 x 5 of the cells. Boxes that overlap may be of one face, so they
+share one region and one grid: two grids on one face would keep more than one does.
 
 What this does not promise: each frame of a video gives up to 64 new means, so a cover that moves
 over a still face is sampled on a shifted grid in every frame, and many frames together can hold
@@ -16,8 +17,10 @@ that matters use `fill`, of which nothing survives in any number of frames.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +42,7 @@ FILL_VALUE = 127
 # enough not to flicker, and the cost stays the same whatever the size of the face.
 _SAMPLES_PER_CELL_SIDE = 8
 _FARTHEST = 1e9  # A coordinate beyond this, infinity included, is taken as this.
+_LARGEST_ELLIPSE = 30_000  # In pixels; one beyond is covered as the rectangle around it.
 
 
 class BlurMethod(StrEnum):
@@ -83,8 +87,9 @@ def blur_regions(pixels: Pixels, boxes: ArrayLike, options: BlurOptions) -> None
     """Destroys regions of a picture, in place.
 
     Boxes are rounded outwards to whole pixels, at least one; those partly outside are cut, those
-    wholly outside cover nothing; corners in the wrong order are put in order. Overlapping boxes
-    are covered one after the other, so that a pixel under several is destroyed several times.
+    wholly outside cover nothing; corners in the wrong order are put in order. Boxes that overlap,
+    margins included, directly or through others, are covered as one region of their outlines.
+    Where only the ellipses around boxes overlap, a pixel under several is destroyed several times.
 
     Args:
         pixels: Shape (H, W) or (H, W, 3), uint8, writable, in any memory order.
@@ -98,12 +103,12 @@ def blur_regions(pixels: Pixels, boxes: ArrayLike, options: BlurOptions) -> None
     """
     _check_pixels(pixels)
     # Plain floats from here on: for a handful of boxes they are faster than small arrays.
-    corners = geometry.as_boxes(boxes, infinite=True).tolist()
+    corners = geometry.shaped(boxes).tolist()
     canvas = np.ascontiguousarray(pixels)
-    for x_min, y_min, x_max, y_max in corners:
-        columns = _stretch(x_min, x_max, options.margin)
-        rows = _stretch(y_min, y_max, options.margin)
-        _cover(canvas, columns, rows, options)
+    height, width = canvas.shape[:2]
+    covers = [_cover(box, options, width, height) for box in corners]
+    for joined in _join([cover for cover in covers if cover.outer.has_area]):
+        _paint(canvas, joined, options)
     if canvas is not pixels:
         pixels[...] = canvas
 
@@ -137,49 +142,147 @@ def _check_pixels(pixels: Pixels) -> None:
 
 
 def _stretch(low: float, high: float, margin: float) -> _Interval:
-    """Puts two coordinates in order (covering is the safe reading), limits and expands them."""
-    low, high = sorted(min(max(side, -_FARTHEST), _FARTHEST) for side in (low, high))
+    """Puts two coordinates in order (covering is the safe reading), limits and expands them.
+
+    Raises:
+        InvalidArgumentError: One is NaN.
+    """
+    if math.isnan(low) or math.isnan(high):
+        raise InvalidArgumentError("A box has a coordinate that is not a number.", field="boxes")
+    low, high = min(max(low, -_FARTHEST), _FARTHEST), min(max(high, -_FARTHEST), _FARTHEST)
+    if low > high:
+        low, high = high, low
     reach = margin * (high - low)
     return low - reach, high + reach
 
 
-def _cover(canvas: Pixels, columns: _Interval, rows: _Interval, options: BlurOptions) -> None:
-    """Destroys one box, margin included, of a C-contiguous picture."""
-    height, width = canvas.shape[:2]
-    left, right = _round_outwards(columns, width)
-    top, bottom = _round_outwards(rows, height)
+class _Area(NamedTuple):
+    """A rectangle of whole pixels of the frame; `right` and `bottom` are one past the last."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def has_area(self) -> bool:
+        return self.left < self.right and self.top < self.bottom
+
+
+class _Cover(NamedTuple):
+    """What is covered for one box.
+
+    Attributes:
+        columns: What the outline spans, in pixels of the frame.
+        rows: Likewise.
+        outer: The pixels of the frame that it touches.
+        inner: Those that the box, margin included, touches.
+    """
+
+    columns: _Interval
+    rows: _Interval
+    outer: _Area
+    inner: _Area
+
+
+def _cover(box: list[float], options: BlurOptions, width: int, height: int) -> _Cover:
+    x_min, y_min, x_max, y_max = box
+    columns = _stretch(x_min, x_max, options.margin)
+    rows = _stretch(y_min, y_max, options.margin)
+    inner = _round_outwards(columns, rows, width, height)
     if options.shape is BlurShape.BOX:
-        region = canvas[top:bottom, left:right]
-        if region.size:
-            _destroy(region, options.method)
-        return
+        return _Cover(columns, rows, inner, inner)
     reach = (math.sqrt(2) - 1) / 2
     columns, rows = _stretch(*columns, reach), _stretch(*rows, reach)
-    outer_left, outer_right = _round_outwards(columns, width)
-    outer_top, outer_bottom = _round_outwards(rows, height)
-    region = canvas[outer_top:outer_bottom, outer_left:outer_right]
-    if not region.size:
+    return _Cover(columns, rows, _round_outwards(columns, rows, width, height), inner)
+
+
+def _round_outwards(columns: _Interval, rows: _Interval, width: int, height: int) -> _Area:
+    """The pixels that a rectangle touches, at least one, as far as they are in the frame."""
+    left, top = math.floor(columns[0]), math.floor(rows[0])
+    right, bottom = max(math.ceil(columns[1]), left + 1), max(math.ceil(rows[1]), top + 1)
+    return _Area(
+        min(max(left, 0), width),
+        min(max(top, 0), height),
+        min(max(right, 0), width),
+        min(max(bottom, 0), height),
+    )
+
+
+def _join(covers: Iterable[_Cover]) -> list[list[_Cover]]:
+    """Puts together the covers whose boxes overlap, directly or through others."""
+    joined: list[list[_Cover]] = []
+    for cover in covers:
+        apart: list[list[_Cover]] = []
+        touching = [cover]
+        for others in joined:
+            if any(_overlap(cover.inner, other.inner) for other in others):
+                touching += others
+            else:
+                apart.append(others)
+        joined = [*apart, touching]
+    return joined
+
+
+def _overlap(one: _Area, other: _Area) -> bool:
+    return (
+        one.left < other.right
+        and other.left < one.right
+        and one.top < other.bottom
+        and other.top < one.bottom
+    )
+
+
+def _paint(canvas: Pixels, covers: list[_Cover], options: BlurOptions) -> None:
+    """Destroys what some covers have under them, as one region of a C-contiguous picture."""
+    left = min(cover.outer.left for cover in covers)
+    top = min(cover.outer.top for cover in covers)
+    right = max(cover.outer.right for cover in covers)
+    bottom = max(cover.outer.bottom for cover in covers)
+    region = canvas[top:bottom, left:right]
+    if len(covers) == 1 and options.shape is BlurShape.BOX:
+        _destroy(region, options.method)
         return
     group = _rows_painted_alike(len(region))
-    mask = _ellipse(
-        _nearness(outer_left, outer_right, 1, columns),
-        _nearness(outer_top, outer_bottom, group, rows),
-    )
-    # The box lies inside the ellipse by definition; rounding must not undo that.
-    inner_rows = slice((top - outer_top) // group, -((outer_top - bottom) // group))
-    mask[inner_rows, left - outer_left : right - outer_left] = 1
+    mask = np.zeros((-(-len(region) // group), right - left), np.uint8)
+    for cover in covers:
+        _outline(mask, cover, options.shape, left, top, group)
     _destroy(region, options.method, mask)
 
 
-def _round_outwards(interval: _Interval, limit: int) -> tuple[int, int]:
-    """The pixels that an interval touches, at least one, as far as they are within 0..limit.
+def _outline(
+    mask: Pixels, cover: _Cover, shape: BlurShape, left: int, top: int, group: int
+) -> None:
+    """Marks the pixels of a cover, rounded outwards to rows that are painted alike.
 
-    Returns:
-        The first pixel and one past the last; equal where all of it is outside.
+    Args:
+        mask: Shape (groups of rows, columns); those of the cover become 1.
+        cover: What to mark.
+        shape: Its outline.
+        left: Where in the frame the mask begins.
+        top: Likewise.
+        group: Rows of the frame in one row of the mask.
     """
-    first = math.floor(interval[0])
-    last = max(math.ceil(interval[1]), first + 1)
-    return min(max(first, 0), limit), min(max(last, 0), limit)
+    import cv2  # noqa: PLC0415 - a device that serves no pictures stays small
+
+    if shape is BlurShape.ELLIPSE:
+        (first, last), (upper, lower) = cover.columns, cover.rows
+        if max(last - first, lower - upper) > _LARGEST_ELLIPSE:
+            _mark(mask, cover.outer, left, top, group)
+            return
+        # OpenCV counts from the middles of pixels, and draws a polygon with a corner every five
+        # degrees, which is within the ellipse by a thousandth: a bit larger, it is without.
+        centre = ((first + last - 1) / 2 - left, ((upper + lower) / 2 - top) / group - 0.5)
+        size = ((last - first) * 1.0015 + 2, (lower - upper) / group * 1.0015 + 2)
+        cv2.ellipse(mask, (centre, size, 0.0), 1, cv2.FILLED)
+    # The box lies inside the ellipse by definition; no way of drawing may undo that.
+    _mark(mask, cover.inner, left, top, group)
+
+
+def _mark(mask: Pixels, area: _Area, left: int, top: int, group: int) -> None:
+    """Marks a rectangle; see `_outline`."""
+    rows = slice((area.top - top) // group, -((top - area.bottom) // group))
+    mask[rows, area.left - left : area.right - left] = 1
 
 
 def _destroy(region: Pixels, method: BlurMethod, mask: Pixels | None = None) -> None:
@@ -206,41 +309,9 @@ def _destroy(region: Pixels, method: BlurMethod, mask: Pixels | None = None) -> 
 def _rows_painted_alike(height: int) -> int:
     """How many rows of a region of this height are painted alike, to save time.
 
-    The eye does not mind: a cell still has at least 16 different rows, or all of its own.
+    The eye does not mind: a cell still has at least 12 different rows, or all of its own.
     """
-    return min(max(height // (MAX_CELLS * 16), 1), 6)
-
-
-def _nearness(first: int, last: int, step: int, interval: _Interval) -> NDArray[np.uint16]:
-    """How near the centre of an interval each step of pixels comes.
-
-    Args:
-        first: Where the first step begins.
-        last: Where the last step has begun at the latest, exclusive.
-        step: Pixels a step.
-        interval: What the ellipse spans along this axis.
-
-    Returns:
-        Square of the distance of each step's nearest point from the centre, in 65535ths of the
-        squared semi-axis, rounded down; 65535 for all beyond.
-    """
-    centre = (interval[0] + interval[1]) / 2
-    # At least a pixel across, so that a box without area is a point and divides nothing by zero.
-    semi_axis = max((interval[1] - interval[0]) / 2, 0.5)
-    middles = np.arange(first, last, step) + (step / 2 - centre)
-    distances = np.maximum(np.abs(middles) - step / 2, 0) / semi_axis
-    return np.asarray(np.minimum(np.square(distances), 1) * 65535, dtype=np.uint16)
-
-
-def _ellipse(columns: NDArray[np.uint16], rows: NDArray[np.uint16]) -> Pixels:
-    """The pixels that the ellipse touches, by the nearness of their columns and rows.
-
-    Whole numbers, because they compare fastest; rounded down, the ellipse is rounded outwards.
-
-    Returns:
-        1 inside, 0 outside; shape (rows, columns).
-    """
-    return _as_pixels((columns <= (65535 - rows)[:, None]).view(np.uint8))
+    return min(max(height // (MAX_CELLS * 12), 1), 10)
 
 
 def _cells(region: Pixels) -> Pixels:
