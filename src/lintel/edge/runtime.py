@@ -152,7 +152,8 @@ class Runtime:
             with self._or_set_aside(name):
                 model = LoadedModel(package, settings.models.for_model(name), workers)
                 if package.manifest.task == "detect-faces":
-                    self._detectors[name] = FaceDetector(package, model.pool)
+                    self._detectors[name] = FaceDetector(package, model.pool, model.variant)
+                    model.counters.reset()
                 self._models[name] = model
         for name in settings.models.override.keys() - self._models.keys() - self._broken.keys():
             logger.warning("There are settings for the model %s, which is not there.", name)

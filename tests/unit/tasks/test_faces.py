@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 from numpy.typing import NDArray
 
-from lintel.edge.backends import SessionPool, Tensor, TensorSpec, open_session
+from lintel.edge.backends import SessionPool, Tensor, open_session
+from lintel.edge.backends.cascade import CascadeSession
 from lintel.edge.config import ModelSettings
 from lintel.edge.errors import (
     InferenceFailedError,
@@ -59,10 +60,10 @@ def detector(package: Package) -> FaceDetector:
 
 
 class PreparedSession:
-    """A session whose answer is known beforehand: an array for each output, or an error."""
+    """A cascade's session whose answer is known beforehand: arrays, or an error."""
 
-    inputs = (TensorSpec("image", np.dtype(np.uint8), (1, -1, -1, 1)),)
-    outputs: tuple[TensorSpec, ...] = ()
+    inputs = CascadeSession.inputs
+    outputs = CascadeSession.outputs
 
     def __init__(self, boxes: Any, agreeing: Any, error: Exception | None = None) -> None:
         self.results = {"boxes": np.float32(boxes), "agreeing": np.float32(agreeing)}
@@ -220,8 +221,9 @@ def test_a_failing_backend_is_a_failure_and_not_no_faces(
 def test_a_busy_model_is_told_as_such(package: Package) -> None:
     pool = SessionPool(lambda: PreparedSession([], []), 1)
     picture = picture_of(np.zeros((48, 64), np.uint8))
+    detector = FaceDetector(package, pool)
     with pool.lease(), pytest.raises(OverloadedError):
-        FaceDetector(package, pool).detect(picture, timeout_s=0)
+        detector.detect(picture, timeout_s=0)
 
 
 def test_a_session_that_cannot_be_opened_is_told_as_such(package: Package) -> None:
@@ -229,7 +231,7 @@ def test_a_session_that_cannot_be_opened_is_told_as_such(package: Package) -> No
         raise LintelError("The file is gone.")
 
     with pytest.raises(LintelError, match="gone"):
-        FaceDetector(package, SessionPool(fail, 1)).detect(picture_of(np.zeros((48, 64), np.uint8)))
+        FaceDetector(package, SessionPool(fail, 1))
 
 
 def input_of(**keys: Any) -> Input:
@@ -295,21 +297,99 @@ def test_stretching_scales_the_axes_apart() -> None:
     assert prepared.scale == (2, 0.5)
 
 
-@settings(deadline=None)
 @given(width=st.integers(1, 300), height=st.integers(1, 300), scale=st.integers(1, 3))
-def test_the_long_side_comes_out_exact_and_the_scale_maps_corners(
+def test_the_long_side_comes_out_exact_and_cuts_off_less_than_a_pixel(
     width: int, height: int, scale: int
 ) -> None:
     expected = input_of(resize="long-side", size=None, long_side=100, colour="grey")
     picture = picture_of(np.zeros((height, width), np.uint8), scale)
     prepared = prepare(picture, expected)
     _, tensor_height, tensor_width, _ = prepared.tensor.shape
-    assert max(tensor_height, tensor_width) == 100
-    assert prepared.scale[0] * picture.width == pytest.approx(tensor_width)
-    assert prepared.scale[1] * picture.height == pytest.approx(tensor_height)
+    assert prepared.size == prepared.extent == (tensor_width, tensor_height)
+    assert max(prepared.size) == 100
+    assert -1e-9 < prepared.scale[0] * picture.width - tensor_width < 1 + 1e-9
+    assert -1e-9 < prepared.scale[1] * picture.height - tensor_height < 1 + 1e-9
 
 
-@settings(deadline=None)
+@given(
+    size=st.tuples(st.integers(60, 500), st.integers(60, 500)),
+    place=st.tuples(st.floats(0, 0.6), st.floats(0, 0.6)),
+    share=st.floats(0.1, 0.4),
+    resize=st.sampled_from(["letterbox", "stretch", "long-side"]),
+    copies=st.integers(1, 3),
+)
+def test_what_is_in_the_picture_is_where_the_scale_says(
+    size: tuple[int, int],
+    place: tuple[float, float],
+    share: float,
+    resize: str,
+    copies: int,
+) -> None:
+    width, height = size
+    left, top = (int(begin * side) for begin, side in zip(place, size, strict=True))
+    right, bottom = (
+        begin + max(4, int(share * side)) for begin, side in zip((left, top), size, strict=True)
+    )
+    pixels = np.zeros((height, width), np.uint8)
+    pixels[top:bottom, left:right] = 200
+    lengths = {"long_side": 64, "size": None} if resize == "long-side" else {"size": (64, 48)}
+    prepared = prepare(
+        picture_of(pixels, copies), input_of(resize=resize, colour="grey", **lengths)
+    )
+    seen = prepared.tensor[0, : prepared.extent[1], : prepared.extent[0], 0].astype(float)
+    mass = [seen.sum(axis=axis) for axis in (0, 1)]
+    middles = [(line * (np.arange(len(line)) + 0.5)).sum() / line.sum() for line in mass]
+    expected = np.array([left + right, top + bottom]) / 2 * copies * prepared.scale
+    # Less than half a pixel: what the steps of the pixels leave open.
+    assert np.abs(np.array(middles) - expected).max() < 0.5
+
+
+def test_sides_are_filled_up_to_multiples() -> None:
+    expected = input_of(resize="long-side", size=None, long_side=100, multiple_of=32)
+    prepared = prepare(picture_of(np.full((30, 60, 3), 9, np.uint8)), expected)
+    assert prepared.tensor.shape == (1, 64, 128, 3)
+    assert (prepared.extent, prepared.size) == ((100, 50), (128, 64))
+    assert (prepared.tensor[0, :50, :100] == 9).all()
+    assert (prepared.tensor[0, 50:] == 114).all()
+    assert (prepared.tensor[0, :, 100:] == 114).all()
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("colour", ["bgr", "rgb", "grey"])
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "int8"])
+@pytest.mark.parametrize(
+    ("mean", "scale"),
+    [
+        ((0.0,), (1.0,)),
+        ((127.5,), (0.0078125,)),
+        ((10.0, 20.0, 30.0), (0.5, 0.25, 2.0)),
+        ((7.0, 7.0, 7.0), (0.5,)),
+    ],
+)
+def test_every_form_is_the_formula_of_the_manifest(
+    layout: str, colour: str, dtype: str, mean: tuple[float, ...], scale: tuple[float, ...]
+) -> None:
+    if colour == "grey":
+        mean, scale = mean[:1], scale[:1]
+    expected = input_of(
+        layout=layout, colour=colour, dtype=dtype, mean=mean, scale=scale,
+        resize="letterbox", size=(9, 8),
+    )  # fmt: skip
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 9, 3)).astype(np.uint8)
+    plain = input_of(colour=colour, resize="letterbox", size=(9, 8))
+    bare = prepare(picture_of(pixels), plain).tensor.astype(np.float32)
+    wanted = (bare - np.float32(mean)) * np.float32(scale)
+    if dtype != "float32":
+        limits = np.iinfo(dtype)
+        wanted = np.clip(np.rint(wanted), limits.min, limits.max)
+    tensor = prepare(picture_of(pixels), expected).tensor
+    assert tensor.dtype == dtype
+    assert tensor.flags.c_contiguous
+    np.testing.assert_array_equal(
+        tensor, wanted if layout == "NHWC" else wanted.transpose(0, 3, 1, 2)
+    )
+
+
 @given(score=st.floats(-1e6, 1e6, width=32), slope=st.floats(-1e6, 1e6))
 def test_a_calibrated_score_is_a_probability(score: float, slope: float) -> None:
     probability = calibrate(np.array([score], np.float32), Calibration(slope=slope, intercept=0.5))

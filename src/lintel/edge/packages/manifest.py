@@ -5,10 +5,17 @@ from __future__ import annotations
 import tomllib
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, structs
 
 from lintel.edge import tables
 from lintel.edge.errors import PackageInvalidError
+from lintel.edge.packages.outputs import (
+    CascadeOutput,
+    FaceOutput,
+    Number,
+    Output,
+    PlainOutput,
+)
 
 MAXIMUM_MANIFEST_BYTES = 64 << 10
 AUTO = "auto"
@@ -25,11 +32,7 @@ _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=_NAME)]
 Text = Annotated[str, Meta(max_length=4096)]
 Side = Annotated[int, Meta(ge=1, le=8192)]
-Number = Annotated[float, Meta(ge=-1e6, le=1e6)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Labels = Annotated[
-    tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=4096)
-]
+Size = tuple[Side, Side]
 
 
 class Input(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -45,10 +48,13 @@ class Input(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         mean: Taken off the pixels (0 to 255): one number, or one a channel.
         scale: The rest is multiplied by it: one number, or one a channel.
         resize: "letterbox" keeps the shape and fills the rest with grey 114, right and below;
-            "stretch" does not keep it; "long-side" keeps it and fills nothing.
+            "stretch" does not keep it; "long-side" keeps it and fills no more than `multiple_of`
+            asks for.
+        multiple_of: With "long-side", width and height are filled up to multiples of it with grey
+            114, right and below.
     """
 
-    size: tuple[Side, Side] | None = None
+    size: Size | None = None
     long_side: Side | None = None
     colour: Literal["bgr", "rgb", "grey"]
     layout: Literal["NHWC", "NCHW"] = "NHWC"
@@ -56,61 +62,12 @@ class Input(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mean: Annotated[tuple[Number, ...], Meta(min_length=1, max_length=3)] = (0.0,)
     scale: Annotated[tuple[Number, ...], Meta(min_length=1, max_length=3)] = (1.0,)
     resize: Literal["letterbox", "stretch", "long-side"]
+    multiple_of: Annotated[int, Meta(ge=1, le=1024)] = 1
 
     @property
     def channels(self) -> int:
         """How many channels the model sees: 1 or 3."""
         return 1 if self.colour == "grey" else 3
-
-
-class Calibration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Turns a raw score s into a probability: 1 / (1 + exp(-(slope * s + intercept))).
-
-    J. Platt, Probabilistic Outputs for Support Vector Machines, 1999.
-    """
-
-    slope: Number
-    intercept: Number
-
-
-class PlainOutput(
-    Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="decoder", tag="none"
-):
-    """Outputs that are served as they are."""
-
-    labels: Labels = ()
-
-
-class CascadeOutput(
-    Struct,
-    frozen=True,
-    forbid_unknown_fields=True,
-    kw_only=True,
-    tag_field="decoder",
-    tag="cascade",
-):
-    """What OpenCV's cascade classifier finds, and how it looks.
-
-    Attributes:
-        labels: Names of what is found.
-        scale_factor: Ratio between the sizes of window that are tried.
-        min_neighbors: Windows that must agree on a face.
-        min_size: Smallest window, in pixels of the model's input.
-        min_score: Probability below which a face is left out where a request does not say.
-        iou: Of two boxes that overlap more than this, only the better is kept.
-        calibration: From the natural logarithm of the windows that agree to a probability.
-    """
-
-    labels: Labels = ()
-    scale_factor: Annotated[float, Meta(gt=1, le=4)] = 1.1
-    min_neighbors: Annotated[int, Meta(ge=1, le=100)] = 3
-    min_size: Annotated[int, Meta(ge=1, le=8192)] = 24
-    min_score: Share = 0.5
-    iou: Share = 0.4
-    calibration: Calibration
-
-
-Output = PlainOutput | CascadeOutput
 
 
 class Variant(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -122,6 +79,7 @@ class Variant(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         file: Name of a file in the package's folder, or "opencv:NAME" for one of OpenCV's wheel.
         sha256: SHA-256 of the file in lower-case hexadecimal.
         precision: Of the weights.
+        input_size: Width and height in pixels that it takes instead of `input.size`.
         metrics: Figures as verified, such as { "ap@0.4" = 0.97 }.
     """
 
@@ -130,6 +88,7 @@ class Variant(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     file: Annotated[str, Meta(min_length=1, max_length=255)]
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     precision: Literal["float32", "float16", "int8", "int16x8", "dynamic"] = "float32"
+    input_size: Size | None = None
     metrics: Annotated[
         dict[str, Annotated[float, Meta(ge=-1e12, le=1e12)]], Meta(max_length=64)
     ] = field(default_factory=dict)
@@ -148,6 +107,12 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     variants: Annotated[tuple[Variant, ...], Meta(min_length=1, max_length=16)] = field(
         name="variant"
     )
+
+    def input_for(self, variant: Variant) -> Input | None:
+        """Returns what a variant takes: `input`, with the variant's own size where it has one."""
+        if self.input is None or variant.input_size is None:
+            return self.input
+        return structs.replace(self.input, size=variant.input_size)
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -195,6 +160,11 @@ def _check_input(manifest: Manifest) -> None:
             f'The way of resizing "{expected.resize}" has no use for input.{other}.',
             field=f"input.{other}",
         )
+    if expected.resize != "long-side" and expected.multiple_of != 1:
+        raise PackageInvalidError(
+            f'The way of resizing "{expected.resize}" has no use for input.multiple_of.',
+            field="input.multiple_of",
+        )
     for key in ("mean", "scale"):
         if len(getattr(expected, key)) not in {1, expected.channels}:
             raise PackageInvalidError(
@@ -204,17 +174,20 @@ def _check_input(manifest: Manifest) -> None:
 
 
 def _check_output(manifest: Manifest) -> None:
-    if manifest.task == "tensor" and not isinstance(manifest.output, PlainOutput | None):
+    output = manifest.output
+    if manifest.task == "tensor" and not isinstance(output, PlainOutput | None):
         raise PackageInvalidError(
             'A model with the task "tensor" must have the decoder "none".', field="output.decoder"
         )
-    if manifest.task == "detect-faces" and not isinstance(manifest.output, CascadeOutput):
+    if manifest.task == "detect-faces" and not isinstance(output, FaceOutput):
         raise PackageInvalidError(
-            'A model with the task "detect-faces" must have the decoder "cascade".',
+            'A model with the task "detect-faces" must have a decoder that finds faces.',
             field="output.decoder",
         )
+    if isinstance(output, FaceOutput):
+        output.check()
     expected = manifest.input
-    if isinstance(manifest.output, CascadeOutput) and expected is not None:
+    if isinstance(output, CascadeOutput) and expected is not None:
         for key, value in {"colour": "grey", "dtype": "uint8"}.items():
             if getattr(expected, key) != value:
                 raise PackageInvalidError(
@@ -237,4 +210,26 @@ def _check_variants(manifest: Manifest) -> None:
             raise PackageInvalidError(
                 'The decoder "cascade" and the backend "opencv-cascade" go together.',
                 field=f"variant[{index}].backend",
+            )
+        _check_size(manifest, variant, f"variant[{index}].input_size")
+
+
+def _check_size(manifest: Manifest, variant: Variant, own_key: str) -> None:
+    """Checks that a variant may have its own size, and that the decoder's grids fit its size."""
+    default = manifest.input
+    if variant.input_size is not None and (default is None or default.size is None):
+        raise PackageInvalidError(
+            "Only where input.size is given can a variant have its own.", field=own_key
+        )
+    expected = manifest.input_for(variant)
+    if expected is None or not isinstance(manifest.output, FaceOutput):
+        return
+    if expected.size is None:
+        key, lengths = "input.multiple_of", [expected.multiple_of]
+    else:
+        key, lengths = own_key if variant.input_size else "input.size", list(expected.size)
+    for stride in manifest.output.grid_strides:
+        if any(length % stride for length in lengths):
+            raise PackageInvalidError(
+                f"The decoder's grids need {key} to be divisible by {stride}.", field=key
             )

@@ -1,0 +1,161 @@
+"""Finding faces in pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lintel.edge.backends import SessionPool, TensorSpec
+from lintel.edge.errors import (
+    InferenceFailedError,
+    InvalidArgumentError,
+    LintelError,
+    PackageInvalidError,
+)
+from lintel.edge.geometry import clip, non_maximum_suppression
+from lintel.edge.images import Picture
+from lintel.edge.packages import FaceOutput, Input, Package, Variant
+from lintel.edge.tasks.faces.decoders import (
+    Found,
+    calibrate,
+    check_outputs,
+    least_raw_score,
+    make_decoder,
+)
+from lintel.edge.tasks.faces.decoders.tensors import ANY, Floats
+from lintel.edge.tasks.faces.preparation import Prepared, prepare
+
+
+class Detections(NamedTuple):
+    """Faces found in a picture, best first.
+
+    Attributes:
+        boxes: float32 (N, 4), x_min,y_min,x_max,y_max in pixels of the full picture, within it.
+        scores: float32 (N,), probabilities.
+    """
+
+    boxes: Floats
+    scores: Floats
+
+
+class FaceDetector:
+    """Finds faces with a model of the task "detect-faces"; any thread may use it."""
+
+    def __init__(self, package: Package, pool: SessionPool, variant: Variant | None = None) -> None:
+        """Makes a detector; one session is opened to see whether the manifest fits the model.
+
+        Args:
+            package: The model's package.
+            pool: Sessions of one of its variants.
+            variant: That variant; None: the first.
+
+        Raises:
+            InvalidArgumentError: It is no face model.
+            PackageInvalidError: The model does not take or give what the manifest says; `field`
+                is the path of the key at fault.
+            LintelError: What opening a session raised.
+        """
+        manifest = package.manifest
+        expected = manifest.input_for(variant or manifest.variants[0])
+        if expected is None or not isinstance(manifest.output, FaceOutput):
+            raise InvalidArgumentError("The model is not one that finds faces.")
+        self._input = expected
+        self._output = manifest.output
+        self._decoder = make_decoder(manifest.output, expected)
+        self._pool = pool
+        with pool.lease() as session:
+            _check_input(expected, session.inputs)
+            check_outputs(self._decoder.expected(expected.size), session.outputs)
+
+    @property
+    def long_side(self) -> int:
+        """How long the long side of a picture needs to be, in pixels: more is not looked at."""
+        return self._input.long_side or max(self._input.size or (0,))
+
+    def detect(
+        self, picture: Picture, min_score: float | None = None, timeout_s: float | None = None
+    ) -> Detections:
+        """Finds the faces in a picture.
+
+        Args:
+            picture: Of 8 bits a channel.
+            min_score: Faces scored below are left out, 0 to 1; None: the model's own.
+            timeout_s: Seconds to wait for a session; None: as long as it takes.
+
+        Returns:
+            The faces; none where the model found none.
+
+        Raises:
+            InvalidArgumentError: The picture has 16 bits a channel.
+            OverloadedError: No session came free in time.
+            InferenceFailedError: The model failed, or gave what is no box or no score.
+        """
+        if picture.pixels.dtype != np.uint8:
+            raise InvalidArgumentError("Faces are looked for in pictures of 8 bits a channel only.")
+        least = self._output.min_score if min_score is None else min_score
+        try:
+            prepared = prepare(picture, self._input)
+            with self._pool.lease(timeout_s) as session:
+                results = session.run({session.inputs[0].name: prepared.tensor})
+            # What overflows is found out below.
+            with np.errstate(all="ignore"):
+                found = self._decoder.decode(
+                    results, prepared.size, least_raw_score(least, self._output.calibration)
+                )
+            return self._select(found, prepared, picture, least)
+        except InvalidArgumentError as error:
+            # The caller's picture was in order: the package and its model do not fit.
+            raise InferenceFailedError("The face model failed on this picture.") from error
+        except LintelError:
+            raise
+        except Exception as error:
+            raise InferenceFailedError("The face model failed on this picture.") from error
+
+    def _select(
+        self, found: Found, prepared: Prepared, picture: Picture, min_score: float
+    ) -> Detections:
+        """Turns what was found into faces of the full picture."""
+        calibration = self._output.calibration
+        scores = found.scores if calibration is None else calibrate(found.scores, calibration)
+        if not (np.isfinite(found.scores).all() and np.isfinite(found.boxes).all()):
+            # Who knows where a face is then: an empty answer would show it.
+            raise InferenceFailedError("The face model gave what is no box or no score.")
+        # Clipped before it is scaled, so that rounding makes no slivers of what lies beyond.
+        inside = clip(found.boxes, *prepared.extent)
+        chosen = np.flatnonzero((scores >= min_score) & (inside[:, 2:] > inside[:, :2]).all(axis=1))
+        scale = np.array([*prepared.scale, *prepared.scale], np.float32)
+        boxes = clip(inside[chosen] / scale, picture.width, picture.height)
+        kept = non_maximum_suppression(boxes, scores[chosen], self._output.iou)
+        return Detections(boxes[kept], scores[chosen[kept]])
+
+
+def _check_input(expected: Input, specs: Sequence[TensorSpec]) -> None:
+    """Checks the input of a model that has been opened.
+
+    Raises:
+        PackageInvalidError: The model takes something else; `field` is the key at fault.
+    """
+    if len(specs) != 1:
+        raise PackageInvalidError("A model that sees pictures must have one input.", field="input")
+    spec = specs[0]
+    if spec.dtype != np.dtype(expected.dtype):
+        raise PackageInvalidError(
+            f"The model takes values of the type {spec.dtype}, not {expected.dtype}.",
+            field="input.dtype",
+        )
+    width, height = expected.size or (ANY, ANY)
+    if expected.layout == "NHWC":
+        wanted = (1, height, width, expected.channels)
+    else:
+        wanted = (1, expected.channels, height, width)
+    fixed = len(spec.shape) == len(wanted) and all(
+        length in {ANY, given} for length, given in zip(spec.shape, wanted, strict=True)
+    )
+    if not fixed:
+        raise PackageInvalidError(
+            f"The model takes the shape {list(spec.shape)} (-1: any length), and the manifest "
+            f"gives {list(wanted)}.",
+            field="input",
+        )
