@@ -193,7 +193,7 @@ class Caller:
         except grpc.RpcError as error:
             code = error.code().name
             texts.append(error.details() or "")
-            self._check_status(method, error)
+            self._check_status(error)
         for text in texts:
             assert not INDISCREET.search(text), text
         self.counts[method.path, code] += 1
@@ -213,17 +213,11 @@ class Caller:
         messages = iter([*before, data, *after])
         yield from self._channel.stream_stream(method.path)(messages, timeout=DEADLINE_S)
 
-    def _check_status(self, method: Method, error: grpc.RpcError) -> None:
+    def _check_status(self, error: grpc.RpcError) -> None:
         code = error.code().name
         assert code in EXPECTED_CODES, (code, error.details())
         trailers: dict[str, Any] = dict(error.trailing_metadata() or ())
-        details = trailers.get("grpc-status-details-bin")
-        if details is None:
-            # The health service, which is gRPC's own, knows no details.
-            assert method.path.startswith("/grpc.health"), (method.path, code, error.details())
-            assert code == "NOT_FOUND"
-            return
-        status = status_pb2.Status.FromString(details)
+        status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
         info = error_details_pb2.ErrorInfo.FromString(status.details[0].value)
         assert (info.domain, REASONS.get(info.reason)) == ("lintel", code), info
         assert info.reason != errors.LintelError.reason, "the device did not expect this"

@@ -246,11 +246,18 @@ class TestHealth:
         serving = health_pb2.HealthCheckResponse.SERVING
         assert [name for name in SERVICES if status[name] != serving] == [SERVICES[0]]
 
-    def test_an_unknown_service_is_not_found(self, channel: grpc.Channel) -> None:
+    def test_an_unknown_service_is_not_found(
+        self, channel: grpc.Channel, details_of: Details
+    ) -> None:
         health = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest(service="lintel.v1.Nobody")
         with pytest.raises(grpc.RpcError) as caught:
-            health.Check(health_pb2.HealthCheckRequest(service="lintel.v1.Nobody"))
+            health.Check(request)
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+        assert details_of(caught.value)["ErrorInfo"].reason == "SERVICE_NOT_FOUND"
+        # Who watches may wait for a service that is yet to come.
+        unknown = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        assert next(health.Watch(request)).status == unknown
 
     def test_a_watcher_sees_the_drain(self, start_device: StartDevice) -> None:
         device = start_device()

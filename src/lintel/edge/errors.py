@@ -92,6 +92,13 @@ class ModelNotFoundError(LintelError):
     reason = "MODEL_NOT_FOUND"
 
 
+class ServiceNotFoundError(LintelError):
+    """The device has no service of the name that its health was asked for."""
+
+    code = "NOT_FOUND"
+    reason = "SERVICE_NOT_FOUND"
+
+
 class ModelUnavailableError(LintelError):
     """The model is on the device but cannot run: not loaded yet, or no backend for it."""
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from lintel.edge.errors import NotServingError
+from lintel.edge.errors import NotServingError, ServiceNotFoundError
 
 SERVICE_NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
@@ -49,10 +49,14 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
     def Check(  # noqa: N802 - the contract's name
         self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
     ) -> health_pb2.HealthCheckResponse:
-        """Tells whether a service is serving."""
+        """Tells whether a service is serving.
+
+        Raises:
+            ServiceNotFoundError: There is none of that name, as the health protocol wants it.
+        """
         status = self._status(request.service)
         if status == SERVICE_UNKNOWN:
-            context.set_code(grpc.StatusCode.NOT_FOUND)
+            raise ServiceNotFoundError("The device has no such service.", field="service")
         return health_pb2.HealthCheckResponse(status=status)
 
     def Watch(  # noqa: N802 - the contract's name
