@@ -11,6 +11,7 @@ from typing import Any
 from lintel.converters.errors import ConversionError
 from lintel.converters.examples import Feed, Tensor, load_outputs, save_examples
 from lintel.converters.files import write_whole
+from lintel.converters.layers import LayerError
 from lintel.converters.precision import Format, Precision, check_precision, format_of
 from lintel.converters.sources import Shapes, TensorDescription, identify
 from lintel.converters.workshop import Workshop, shared_workshop
@@ -136,6 +137,24 @@ class SourceModel:
         return Conversion(
             out_file, form, precision, seconds, len(data), tuple(notes), tuple(float_layers)
         )
+
+    def layer_errors(self, form: Format, calibration: Iterable[Feed] | Path) -> list[LayerError]:
+        """Tells where int8 loses information, the worst layer first.
+
+        Args:
+            form: "litert" or "onnx".
+            calibration: As for `convert`.
+
+        Raises:
+            ConversionError: The model cannot be quantized.
+        """
+        order = {"examples": self.keep(calibration), "scratch": self._work.place("layers")}
+        if form == "litert":
+            rows = self._work.run("tflite_layers", model=self.path, options=self._options, **order)
+        else:
+            rows = self._work.run("onnx_layers", model=self.as_onnx(), **order)
+        made = [LayerError(**{**row, "float_layers": tuple(row["float_layers"])}) for row in rows]
+        return sorted(made, key=lambda row: -row.lost_share)
 
     def as_onnx(self) -> Path:
         """Returns the model as a float32 ONNX file of the workshop; made once.

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from lintel.converters import layers
 from lintel.converters.errors import ConversionError
 from lintel.converters.examples import save_outputs
 from lintel.converters.precision import Precision
@@ -36,12 +37,13 @@ def load_libraries(job: str, model: str) -> None:
     Raises:
         ConversionError: A library is not installed.
     """
-    wanted = {
-        "convert_tflite": ("tensorflow", *_LIBRARIES[identify(Path(model))]),
-        "export_onnx": (*_LIBRARIES[identify(Path(model))], "onnx"),
-        "convert_onnx": _ONNX,
-    }.get(job, _LIBRARIES[identify(Path(model))])
-    for name in wanted:
+    own = _LIBRARIES[identify(Path(model))]
+    besides = {
+        "convert_tflite": ("tensorflow",),
+        "tflite_layers": ("tensorflow",),
+        "export_onnx": ("onnx", "tf2onnx") if "tensorflow" in own else ("onnx",),
+    }
+    for name in (*own, *besides.get(job, ())):
         try:
             importlib.import_module(name)
         except ImportError as error:
@@ -109,10 +111,43 @@ def convert_onnx(
     return list(made.notes)
 
 
+def tflite_layers(
+    model: str, options: dict[str, Any], examples: str, scratch: str
+) -> list[dict[str, Any]]:
+    """Tells where int8 TensorFlow Lite loses information, by layer."""
+    graph = opening.open_graph(Path(model), **options)
+    return [asdict(row) for row in layers.tflite_errors(graph, Path(examples), Path(scratch))]
+
+
+def onnx_layers(model: str, examples: str, scratch: str) -> list[dict[str, Any]]:
+    """Tells where int8 ONNX loses information, by layer."""
+    import onnx  # noqa: PLC0415 -- large
+
+    from lintel.converters.targets import onnx_quantization  # noqa: PLC0415
+
+    folder, feeds = Path(scratch), Path(examples)
+    folder.mkdir(parents=True, exist_ok=True)
+    prepared = onnx_quantization.preprocess(onnx.load_model(model), folder)
+    quantized = folder / "watched.onnx"
+    quantized.write_bytes(onnx_quantization.quantize_static(prepared, folder, feeds).model)
+    return [asdict(row) for row in layers.onnx_errors(prepared, quantized, feeds, folder)]
+
+
 def _path(text: str | None) -> Path | None:
     return None if text is None else Path(text)
 
 
 JOBS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {job.__name__: job for job in (describe, run_source, convert_tflite, export_onnx, convert_onnx)}
+    {
+        job.__name__: job
+        for job in (
+            describe,
+            run_source,
+            convert_tflite,
+            export_onnx,
+            convert_onnx,
+            tflite_layers,
+            onnx_layers,
+        )
+    }
 )

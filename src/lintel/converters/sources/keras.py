@@ -100,7 +100,7 @@ def graph_of(model: Any) -> TensorFlowGraph:
     Raises:
         ConversionError: It has no inputs yet.
     """
-    structure = getattr(model, "input", None) if getattr(model, "built", True) else None
+    structure = _structure(model, "input")
     if structure is None:
         raise ConversionError(
             "The model does not know the shape of its input: call it once on an example, save it"
@@ -134,17 +134,29 @@ def _described(model: Any, structure: Any) -> tuple[TensorDescription, ...]:
     )
 
 
+def _structure(model: Any, which: str) -> Any:
+    """Returns the inputs or outputs as the model's maker arranged them; None: not known yet."""
+    arranged = getattr(model, which, None)
+    if arranged is not None:
+        return arranged
+    # Keras 3 arranges nothing for a Sequential.
+    tensors = list(getattr(model, f"{which}s", None) or ())
+    return tensors[0] if len(tensors) == 1 else tensors or None
+
+
 def _dtype_name(tensor: Any) -> str:
     return str(getattr(tensor.dtype, "name", tensor.dtype))
 
 
 def _output_names(model: Any) -> tuple[str, ...]:
-    structure = model.output
+    structure = _structure(model, "output")
     if isinstance(structure, dict):
         return plain_names(list(structure))
     count = len(model.outputs)
-    names = getattr(model, "output_names", None) or [f"output_{i}" for i in range(count)]
-    return plain_names(list(names))
+    names = getattr(model, "output_names", None)
+    if names is None and count == 1:
+        names = [model.layers[-1].name]
+    return plain_names(list(names or (f"output_{index}" for index in range(count))))
 
 
 def _unrolled(model: Any) -> Any:

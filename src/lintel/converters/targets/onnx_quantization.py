@@ -154,19 +154,23 @@ def _find_ranges(method: str, prepared: Path, scratch: Path, examples: Path, ran
         calibrate_method=CalibrationMethod[method],
     )
     most = None if method == "MinMax" else _MOST_TO_CHOOSE
-    feeds = islice(_feeds(prepared, examples), most)
-    while chunk := list(islice(feeds, _CHUNK)):
-        calibrator.collect_data(_Reader(iter(chunk)))
+    examples_left = islice(feeds(prepared, examples), most)
+    while chunk := list(islice(examples_left, _CHUNK)):
+        calibrator.collect_data(Reader(iter(chunk)))
     calibrate.save_tensors_data(calibrator.compute_data(), ranges)
 
 
-class _Reader:
+class Reader:
     """Hands examples to a calibrator in the way that it wants."""
 
     def __init__(self, feeds: Iterator[dict[str, Tensor]]) -> None:
         self._feeds = feeds
 
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        return self._feeds
+
     def get_next(self) -> dict[str, Tensor] | None:
+        """Returns the next example, or None where there is none left."""
         return next(self._feeds, None)
 
 
@@ -268,7 +272,8 @@ def _name_nodes(model: Any) -> None:
             node.name = name if name not in taken else f"{name}__node"
 
 
-def _feeds(model: Path, examples: Path) -> Iterator[dict[str, Tensor]]:
+def feeds(model: Path, examples: Path) -> Iterator[dict[str, Tensor]]:
+    """Yields the examples of a folder as a model takes them."""
     inputs = _session(model).get_inputs()
     names = tuple(value.name for value in inputs)
     return load_examples(examples, names, tuple(len(value.shape) for value in inputs))
@@ -277,8 +282,8 @@ def _feeds(model: Path, examples: Path) -> Iterator[dict[str, Tensor]]:
 def _outputs(model: Path, examples: Path) -> dict[str, Tensor]:
     session = _session(model)
     names = [value.name for value in session.get_outputs()]
-    feeds = islice(_feeds(model, examples), _MOST_TO_CHOOSE)
-    return stack_outputs(dict(zip(names, session.run(names, f), strict=True)) for f in feeds)
+    chosen = islice(feeds(model, examples), _MOST_TO_CHOOSE)
+    return stack_outputs(dict(zip(names, session.run(names, f), strict=True)) for f in chosen)
 
 
 def _session(model: Path) -> Any:
