@@ -22,6 +22,8 @@ class Defect(StrEnum):
     CONTRADICTION = "contradiction"
     IMPOSSIBLE_BOX = "impossible box"
     BOX_OUT_OF_BOUNDS = "box out of bounds"
+    GROUP_ACROSS_SPLITS = "group across splits"
+    COPY_ACROSS_SPLITS = "near-duplicate across splits"
 
 
 class AnnotationError(LabError, ValueError):
