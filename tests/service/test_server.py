@@ -7,8 +7,10 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import grpc
 import numpy as np
 import pytest
@@ -44,12 +46,11 @@ def detect(picture: bytes, count: int = 1) -> face_pb2.DetectFacesRequest:
 
 @pytest.fixture
 def slow_request() -> face_pb2.DetectFacesRequest:
-    """A request whose work takes a good part of a second: several large raw pictures."""
-    pixels = np.random.default_rng(1).integers(0, 256, (1080, 1920, 3), np.uint8)
-    raw = image_pb2.RawFrame(
-        pixel_format=image_pb2.PIXEL_FORMAT_BGR8, width=1920, height=1080, data=pixels.tobytes()
-    )
-    return face_pb2.DetectFacesRequest(images=[image_pb2.Image(raw=raw)] * 8)
+    """A request of few bytes, so that it arrives at once, and much work: several large pictures."""
+    noise = np.random.default_rng(1).integers(0, 256, (90, 160, 3), np.uint8)
+    done, picture = cv2.imencode(".jpg", cv2.resize(noise, (1920, 1080)))
+    assert done
+    return detect(picture.tobytes(), count=8)
 
 
 class TestLimits:
@@ -315,6 +316,40 @@ class TestAddresses:
         with pytest.raises(SettingsInvalidError, match="another server") as caught:
             start_device({"server": {"listen": [device.addresses[0]]}})
         assert caught.value.field == "server.listen[0]"
+
+    def test_a_device_that_cannot_listen_leaves_nothing_behind(
+        self, device: DeviceServer, start_device: StartDevice, tmp_path: Path
+    ) -> None:
+        before = set(threading.enumerate())
+        free = f"unix:{tmp_path}/socket"
+        with pytest.raises(SettingsInvalidError):
+            start_device({"server": {"listen": [free, device.addresses[0]]}})
+        for thread in set(threading.enumerate()) - before:
+            thread.join(30)
+            assert not thread.is_alive(), thread.name
+        assert start_device({"server": {"listen": [free]}}).addresses == (free,)
+
+    def test_of_devices_that_start_on_one_socket_at_once_one_gets_it(
+        self, start_device: StartDevice, tmp_path: Path, plain_jpeg: bytes
+    ) -> None:
+        for attempt in range(5):
+            address = f"unix:{tmp_path}/{attempt}"
+            together = threading.Barrier(3)
+
+            def start(address: str = address, together: threading.Barrier = together) -> bool:
+                together.wait()
+                try:
+                    start_device({"server": {"listen": [address]}, "faces": {"model": ""}})
+                except SettingsInvalidError as error:
+                    assert error.field == "server.listen[0]"
+                    return False
+                return True
+
+            with ThreadPoolExecutor(3) as pool:
+                assert sum(pool.map(lambda _: start(), range(3))) == 1
+            with grpc.insecure_channel(address) as channel:
+                health = health_pb2_grpc.HealthStub(channel)
+                assert health.Check(health_pb2.HealthCheckRequest()).status
 
     @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "door.example:0"])
     def test_the_network_needs_protection(self, start_device: StartDevice, address: str) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+import threading
+from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import pytest
 
 from lintel.edge.config import parse
 from lintel.edge.errors import SettingsInvalidError
-from lintel.edge.service.access import check_addresses, is_local, role_for
+from lintel.edge.service.access import check_addresses, free_socket, is_local, role_for
 
 TOKEN = {"name": "door", "sha256": "0" * 64, "roles": ["infer"]}
 
@@ -78,3 +83,37 @@ def test_the_metrics_page_stays_on_loopback_unless_insecure_is_written_out() -> 
 )
 def test_every_method_has_a_role(method: str, role: str | None) -> None:
     assert role_for(method) == role
+
+
+def test_a_socket_is_looked_for_and_bound_by_one_server_at_a_time(tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    refused: SimpleQueue[OSError | None] = SimpleQueue()
+
+    def bind_too() -> None:
+        try:
+            with free_socket(path):
+                refused.put(None)
+        except OSError as error:
+            refused.put(error)
+
+    other = threading.Thread(target=bind_too)
+    with socket.socket(socket.AF_UNIX) as listener:
+        with free_socket(path):
+            other.start()
+            with pytest.raises(Empty):
+                refused.get(timeout=0.2)
+            listener.bind(path)
+            listener.listen()
+        error = refused.get(timeout=30)
+        other.join()
+    assert isinstance(error, OSError)
+    assert error.errno == errno.EADDRINUSE
+
+
+def test_a_dead_socket_is_free_and_a_missing_folder_is_not(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "dead"))
+    with free_socket(str(tmp_path / "dead")), free_socket("@abstract"):
+        pass
+    with pytest.raises(FileNotFoundError), free_socket(str(tmp_path / "nowhere" / "socket")):
+        pass

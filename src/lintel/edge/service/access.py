@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import hmac
 import ipaddress
+import os
 import socket
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -37,6 +41,9 @@ ADMIN_METHODS = frozenset(
     f"/inference.GRPCInferenceService/{name}"
     for name in ("RepositoryModelLoad", "RepositoryModelUnload")
 )
+
+# Another server that starts needs milliseconds to bind its sockets.
+LONGEST_LOCK_S = 5.0
 
 
 def role_for(method: str) -> Role | None:
@@ -104,13 +111,46 @@ def is_local(address: str) -> bool:
         return False
 
 
-def is_served(path: str) -> bool:
-    """Tells whether somebody listens on the Unix socket at `path`; a dead one's is free.
+@contextmanager
+def free_socket(path: str) -> Iterator[None]:
+    """Makes sure that a Unix socket may be bound, and that nobody else does so meanwhile.
 
-    Abstract sockets, which begin with "@", leave nothing behind: binding them tells.
+    gRPC takes a path from under whoever listens there. So that two servers cannot both find it
+    free, its folder is locked until the socket listens: only for this moment, and the lock goes
+    with the process, however that ends.
+
+    Raises:
+        OSError: Somebody listens there, or the folder is not there or stays locked.
     """
     if path.startswith("@"):
-        return False
+        # An abstract socket has no folder, and binding it tells whether it is free.
+        yield
+        return
+    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)  # noqa: PTH120
+    try:
+        _lock(folder)
+        if is_served(path):
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        yield
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int) -> None:
+    deadline = time.monotonic() + LONGEST_LOCK_S
+    while True:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def is_served(path: str) -> bool:
+    """Tells whether somebody listens on the Unix socket at `path`; a dead one's is free."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         # A server with its backlog full would let the probe wait.
         probe.setblocking(False)

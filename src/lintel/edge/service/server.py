@@ -7,16 +7,16 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from lintel.edge.config import MEBIBYTE, Server, Settings
-from lintel.edge.errors import SettingsInvalidError
+from lintel.edge.errors import LintelError, SettingsInvalidError
 from lintel.edge.runtime import Runtime
 from lintel.edge.service import access, logs
 from lintel.edge.service.admission import Admission, StreamRoom
@@ -38,9 +38,6 @@ from lintel.v1 import (
     video_pb2,
     video_pb2_grpc,
 )
-
-if TYPE_CHECKING:
-    from wsgiref.simple_server import WSGIServer
 
 logger = logging.getLogger("lintel.service")
 
@@ -79,25 +76,47 @@ class DeviceServer:
         access.check_addresses(settings)
         credentials = access.server_credentials(settings.server.tls)
         self._settings = settings
+        with ExitStack() as closing:
+            self._put_together(settings, closing)
+            try:
+                self.addresses = tuple(
+                    self._bind(address, index, credentials)
+                    for index, address in enumerate(settings.server.listen)
+                )
+            except LintelError:
+                # gRPC lets go of what is bound already only where it has been started.
+                self._server.start()
+                self._server.stop(None).wait()
+                raise
+            # From here on it is for `stop` to close what was opened.
+            self._closing = closing.pop_all()
+
+    def _put_together(self, settings: Settings, closing: ExitStack) -> None:
+        """Opens the models and starts the threads; `closing` undoes it."""
         workers = settings.server.workers or len(os.sched_getaffinity(0))
-        self._admission = Admission(workers, settings.server.max_queue)
         self._runtime = Runtime(settings, workers)
+        closing.callback(self._runtime.close)
+        self._admission = Admission(workers, settings.server.max_queue)
+        closing.callback(self._admission.threads.close)
         self._workbench = Workbench(self._runtime, settings)
         self._slow_senders = SlowSenders(
             settings.server.receive_timeout_s, self._admission.threads.stand_in
         )
+        closing.callback(self._slow_senders.stop)
         self._streams = StreamRoom("streams", settings.server.max_streams)
+        closing.callback(self._streams.threads.shutdown, wait=False)
         self._watchers = StreamRoom("watchers", settings.server.max_streams)
+        closing.callback(self._watchers.threads.shutdown, wait=False)
         self._health = HealthServicer(("", *SERVICES))
-        self._observers, self._metrics_page = self._start_metrics()
         self._interceptor = CallInterceptor(
             self._admission,
             access.Guard(settings.server.tokens),
             self._slow_senders,
             self._streams,
             self._watchers,
-            self._observers,
+            self._start_metrics(closing),
         )
+        closing.callback(self._interceptor.close)
         self._server = grpc.server(
             # Declared narrower than it is: gRPC only submits.
             self._admission.threads,  # type: ignore[arg-type]
@@ -109,10 +128,6 @@ class DeviceServer:
         )
         self._video = VideoServicer(self._workbench, self._admission)
         self._add_services()
-        self.addresses = tuple(
-            self._bind(address, index, credentials)
-            for index, address in enumerate(settings.server.listen)
-        )
 
     @property
     def in_flight(self) -> int:
@@ -123,8 +138,15 @@ class DeviceServer:
         """Listens, warms the models up, and only then says SERVING.
 
         Raises:
-            LintelError: A model failed its first run.
+            LintelError: A model failed its first run; the server is then stopped.
         """
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
         self._server.start()
         for address in self.addresses:
             if address.startswith("unix:") and not address.startswith("unix:@"):
@@ -142,17 +164,7 @@ class DeviceServer:
         self._video.drain()
         self._server.stop(self._settings.server.drain_s).wait()
         self._interceptor.ready = False
-        if self._metrics_page is not None:
-            page, thread = self._metrics_page
-            page.shutdown()
-            page.server_close()
-            thread.join()
-        self._slow_senders.stop()
-        self._admission.threads.close()
-        self._interceptor.close()
-        self._streams.threads.shutdown(wait=False)
-        self._watchers.threads.shutdown(wait=False)
-        self._runtime.close()
+        self._closing.close()
         logger.info("stopped")
 
     def __enter__(self) -> DeviceServer:
@@ -169,18 +181,20 @@ class DeviceServer:
         """Stops the server."""
         self.stop()
 
-    def _start_metrics(
-        self,
-    ) -> tuple[tuple[Observer, ...], tuple[WSGIServer, threading.Thread] | None]:
+    def _start_metrics(self, closing: ExitStack) -> tuple[Observer, ...]:
         address = self._settings.metrics.listen
         log = CallLog()
         if not address:
-            return (log.observe,), None
+            return (log.observe,)
         # The page costs memory and start-up time; only those who want it pay.
         from lintel.edge.service.metrics import Metrics  # noqa: PLC0415
 
         metrics = Metrics(self._admission, self._runtime)
-        return (log.observe, metrics.observe), metrics.listen(address)
+        page, thread = metrics.listen(address)
+        closing.callback(thread.join)
+        closing.callback(page.server_close)
+        closing.callback(page.shutdown)
+        return (log.observe, metrics.observe)
 
     def _add_services(self) -> None:
         server, limit = self._server, self._settings.images.max_per_call
@@ -201,21 +215,21 @@ class DeviceServer:
 
     def _bind(self, address: str, index: int, credentials: grpc.ServerCredentials | None) -> str:
         is_unix = address.startswith("unix:")
-        taken = SettingsInvalidError(
-            f"The address {address} cannot be listened on; is another server there?",
-            field=f"server.listen[{index}]",
-        )
-        if is_unix and access.is_served(address.removeprefix("unix:")):
-            # gRPC would take the path from under the server that listens there.
-            raise taken
         try:
-            if credentials is None or is_unix:
+            if is_unix:
+                with access.free_socket(address.removeprefix("unix:")):
+                    self._server.add_insecure_port(address)
+                return address
+            if credentials is None:
                 port = self._server.add_insecure_port(address)
             else:
                 port = self._server.add_secure_port(address, credentials)
-        except RuntimeError as error:
-            raise taken from error
-        return address if is_unix else f"{address.rpartition(':')[0]}:{port}"
+        except (OSError, RuntimeError) as error:
+            raise SettingsInvalidError(
+                f"The address {address} cannot be listened on; is another server there?",
+                field=f"server.listen[{index}]",
+            ) from error
+        return f"{address.rpartition(':')[0]}:{port}"
 
 
 def channel_options(settings: Server) -> list[tuple[str, int]]:
