@@ -38,6 +38,8 @@ def read_any(path: Path, *, report: Report = refuse) -> tuple[AnnotatedPicture, 
         AnnotationError: It is nothing that is understood (the message says what is), or it
             could be two things; or see `report`.
     """
+    if not path.exists():
+        raise AnnotationError("there is no such file or folder.", path=path)
     if path.is_file():
         return _read_file(path, report)
     if (path / "index.csv").is_file():
