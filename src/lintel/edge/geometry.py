@@ -16,6 +16,9 @@ from lintel.edge.errors import InvalidArgumentError
 
 Boxes = NDArray[np.float32]
 
+# Boxes that suppression looks at together; of 4 to 32, the fastest.
+_BLOCK = 8
+
 
 def shaped(values: ArrayLike, field: str = "boxes") -> Boxes:
     """Brings boxes to their one form, without a look at their coordinates.
@@ -122,12 +125,27 @@ def non_maximum_suppression(
     ranks = np.asarray(scores, dtype=np.float64)
     if ranks.shape != (len(corners),) or np.isnan(ranks).any():
         raise InvalidArgumentError("Scores must be one number a box.", field="scores")
-    waiting = np.argsort(-ranks, kind="stable")
-    kept = []
-    while waiting.size:
-        best, waiting = waiting[0], waiting[1:]
-        kept.append(best)
-        waiting = waiting[_overlap(corners[best], corners[waiting]) <= threshold]
+    order = np.argsort(-ranks, kind="stable")
+    # Rows of left edges and so on, and of areas: every step runs along them.
+    waiting = np.vstack([corners[order].T, _area(corners[order])])
+    kept: list[np.intp] = []
+    while order.size:
+        # The best few against all that are left: fewer steps than one by one.
+        best, others = waiting[:, :_BLOCK, None], waiting[:, None]
+        sides = np.minimum(best[2:4], others[2:4])
+        sides -= np.maximum(best[:2], others[:2])
+        np.maximum(sides, 0, out=sides)
+        shared = sides[0] * sides[1]
+        # An empty box shares nothing with any.
+        covers = shared > threshold * (best[4] + others[4] - shared)
+        gone = np.zeros(len(order), np.bool_)
+        for index, covered in enumerate(covers):
+            if not gone[index]:
+                kept.append(order[index])
+                gone |= covered
+        gone[:_BLOCK] = True
+        left = np.flatnonzero(~gone)
+        waiting, order = waiting.take(left, axis=1), order[left]
     return np.array(kept, dtype=np.intp)
 
 
