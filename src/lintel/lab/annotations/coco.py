@@ -70,21 +70,9 @@ def read_coco(
     """
     images = images or images_folder(file.parent)
     content = convert_json(load_json(file), _File, file)
-    labels = {category.id: category.name for category in content.categories}
-    collectors: dict[Id, PictureCollector | None] = {}
-    for number, image in enumerate(content.images):
-        field = f"images[{number}]"
-        if image.id in collectors:
-            report(_contradiction(f"the id {image.id!r} is used twice.", file, field))
-            continue
-        collectors[image.id] = None
-        try:
-            path = picture_path(images, image.file_name, file, field)
-            size = image.width, image.height
-            collectors[image.id] = PictureCollector(path, file, report, field=field, recorded=size)
-        except AnnotationError as error:
-            report(error)
+    collectors = _collect(content.images, images, file, report)
     names = {image.id: image.file_name for image in content.images}
+    labels = {category.id: category.name for category in content.categories}
     for number, annotation in enumerate(content.annotations):
         if annotation.image_id not in names:
             report(_contradiction("it is of no picture.", file, f"annotations[{number}]"))
@@ -94,15 +82,15 @@ def read_coco(
             report(_contradiction("it is of no category.", file, field))
         elif len(annotation.bbox) != 4:
             report(AnnotationError("its bbox is not four numbers.", path=file, field=field))
-        elif collector := collectors[annotation.image_id]:
-            collector.add(
+        elif annotation.image_id in collectors:
+            collectors[annotation.image_id].add(
                 annotation.bbox,
                 Reading.CORNER_AND_SIZE,
                 labels[annotation.category_id],
                 field=field,
                 ignored=bool(annotation.iscrowd),
             )
-    found = (collector.finish() for collector in collectors.values() if collector)
+    found = (collector.finish() for collector in collectors.values())
     return without_repeats(found, file, report)
 
 
@@ -149,6 +137,27 @@ def write_coco(pictures: Iterable[AnnotatedPicture], file: Path, images: Path) -
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _collect(
+    rows: Iterable[_Image], images: Path, file: Path, report: Report
+) -> dict[Id, PictureCollector]:
+    """Opens the pictures, and leaves out those that cannot be used."""
+    collectors: dict[Id, PictureCollector] = {}
+    seen: set[Id] = set()
+    for number, image in enumerate(rows):
+        field = f"images[{number}]"
+        if image.id in seen:
+            report(_contradiction(f"the id {image.id!r} is used twice.", file, field))
+            continue
+        seen.add(image.id)
+        try:
+            path = picture_path(images, image.file_name, file, field)
+            size = image.width, image.height
+            collectors[image.id] = PictureCollector(path, file, report, field=field, recorded=size)
+        except AnnotationError as error:
+            report(error)
+    return collectors
 
 
 def _contradiction(problem: str, file: Path, field: str) -> AnnotationError:

@@ -56,20 +56,7 @@ def read_yolo(
     labels = tuple(_read_names(names) if isinstance(names, Path) else names)
     images = images or images_folder(folder)
     texts = folder / "labels" if (folder / "labels").is_dir() else folder
-    suffixes = PICTURE_SUFFIXES
-    files = sorted(file for file in images.rglob("*") if file.suffix.lower() in suffixes)
-    if not files:
-        raise AnnotationError("there are no pictures in this folder.", path=images)
-    expected: dict[Path, Path] = {}
-    for file in files:
-        text = texts / file.relative_to(images).with_suffix(".txt")
-        if expected.setdefault(text, file) is not file:
-            problem = f"the pictures {expected[text]} and {file} would share it."
-            report(AnnotationError(problem, path=text, defect=Defect.CONTRADICTION))
-    for text in sorted(texts.rglob("*.txt")):
-        if text not in expected and text.name not in NAMES_FILES:
-            problem = "there is no picture for it."
-            report(AnnotationError(problem, path=text, defect=Defect.MISSING_PICTURE))
+    expected = _match_texts(images, texts, report)
     pictures: list[AnnotatedPicture] = []
     for text, file in expected.items():
         try:
@@ -111,6 +98,25 @@ def write_yolo(pictures: Sequence[AnnotatedPicture], folder: Path, images: Path)
     folder.mkdir(parents=True, exist_ok=True)
     content = yaml.safe_dump({"names": labels}, allow_unicode=True)
     (folder / "data.yaml").write_text(content, encoding="utf-8")
+
+
+def _match_texts(images: Path, texts: Path, report: Report) -> dict[Path, Path]:
+    """Returns the pictures by the text files that they have or would have."""
+    every = images.rglob("*")
+    files = sorted(file for file in every if file.suffix.lower() in PICTURE_SUFFIXES)
+    if not files:
+        raise AnnotationError("there are no pictures in this folder.", path=images)
+    expected: dict[Path, Path] = {}
+    for file in files:
+        text = texts / file.relative_to(images).with_suffix(".txt")
+        if expected.setdefault(text, file) is not file:
+            problem = f"the pictures {expected[text]} and {file} would share it."
+            report(AnnotationError(problem, path=text, defect=Defect.CONTRADICTION))
+    for text in sorted(texts.rglob("*.txt")):
+        if text not in expected and text.name not in NAMES_FILES:
+            problem = "there is no picture for it."
+            report(AnnotationError(problem, path=text, defect=Defect.MISSING_PICTURE))
+    return expected
 
 
 def _lines(picture: AnnotatedPicture, numbers: dict[str, int]) -> Iterator[str]:
