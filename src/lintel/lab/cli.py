@@ -13,10 +13,11 @@ from typing import NoReturn
 
 import click
 
+from lintel.lab.commands.evaluate import evaluate
 from lintel.lab.commands.inspect import inspect
+from lintel.lab.commands.statuses import COULD_NOT, DONE, INTERRUPTED
 
-DONE, DEFECTS_FOUND, COULD_NOT, INTERRUPTED = 0, 1, 2, 130
-COMMANDS: tuple[click.Command, ...] = (inspect,)
+COMMANDS: tuple[click.Command, ...] = (inspect, evaluate)
 
 
 @click.group(
