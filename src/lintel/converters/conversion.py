@@ -64,7 +64,7 @@ class SourceModel:
         Raises:
             ConversionError: It cannot be read, or holds code and is not trusted.
         """
-        told = self._work.run("describe", model=self.path, options=self._options)
+        told = self.work.run("describe", model=self.path, options=self._options)
         inputs = (
             TensorDescription(value["name"], tuple(value["shape"]), value["dtype"])
             for value in told["inputs"]
@@ -83,9 +83,9 @@ class SourceModel:
         Raises:
             ConversionError: It cannot be run on these.
         """
-        out = self._work.place("outputs.npz")
+        out = self.work.place("outputs.npz")
         folder = self.keep(examples)
-        self._work.run(
+        self.work.run(
             "run_source", model=self.path, options=self._options, examples=folder, out=out
         )
         return load_outputs(out)
@@ -116,20 +116,18 @@ class SourceModel:
             raise ConversionError(
                 f"The precision {precision} needs examples to calibrate with: give --calibrate."
             )
-        made = self._work.place(out_file.name)
+        made = self.work.place(out_file.name)
         order: dict[str, Any] = {
             "out": made,
             "precision": str(precision),
             "examples": str(self.keep(calibration)) if precision.needs_calibration else None,
             "float_layers": list(float_layers),
-            "scratch": scratch or self._work.place("scratch"),
+            "scratch": scratch or self.work.place("scratch"),
         }
         if form == "litert":
-            notes = self._work.run(
-                "convert_tflite", model=self.path, options=self._options, **order
-            )
+            notes = self.work.run("convert_tflite", model=self.path, options=self._options, **order)
         else:
-            notes = self._work.run("convert_onnx", model=self.as_onnx(), **order)
+            notes = self.work.run("convert_onnx", model=self.as_onnx(), **order)
         data = made.read_bytes()
         made.unlink()
         write_whole(out_file, data)
@@ -138,21 +136,27 @@ class SourceModel:
             out_file, form, precision, seconds, len(data), tuple(notes), tuple(float_layers)
         )
 
-    def layer_errors(self, form: Format, calibration: Iterable[Feed] | Path) -> list[LayerError]:
+    def layer_errors(
+        self, form: Format, calibration: Iterable[Feed] | Path, scratch: Path | None = None
+    ) -> list[LayerError]:
         """Tells where int8 loses information, the worst layer first.
 
         Args:
             form: "litert" or "onnx".
             calibration: As for `convert`.
+            scratch: As for `convert`.
 
         Raises:
             ConversionError: The model cannot be quantized.
         """
-        order = {"examples": self.keep(calibration), "scratch": self._work.place("layers")}
+        order = {
+            "examples": self.keep(calibration),
+            "scratch": scratch or self.work.place("layers"),
+        }
         if form == "litert":
-            rows = self._work.run("tflite_layers", model=self.path, options=self._options, **order)
+            rows = self.work.run("tflite_layers", model=self.path, options=self._options, **order)
         else:
-            rows = self._work.run("onnx_layers", model=self.as_onnx(), **order)
+            rows = self.work.run("onnx_layers", model=self.as_onnx(), **order)
         made = [LayerError(**{**row, "float_layers": tuple(row["float_layers"])}) for row in rows]
         return sorted(made, key=lambda row: -row.lost_share)
 
@@ -163,8 +167,8 @@ class SourceModel:
             ConversionError: It cannot be written so.
         """
         if self._exported is None:
-            out = self._work.place("exported.onnx")
-            self._work.run("export_onnx", model=self.path, options=self._options, out=out)
+            out = self.work.place("exported.onnx")
+            self.work.run("export_onnx", model=self.path, options=self._options, out=out)
             self._exported = out
         return self._exported
 
@@ -172,12 +176,13 @@ class SourceModel:
         """Writes examples where the workshop reads them; a folder stays where it is."""
         if isinstance(examples, Path):
             return examples
-        folder = self._work.place("examples")
+        folder = self.work.place("examples")
         save_examples(examples or (), folder)
         return folder
 
     @property
-    def _work(self) -> Workshop:
+    def work(self) -> Workshop:
+        """Where the work is done."""
         if self.workshop is None:
             self.workshop = shared_workshop()
         return self.workshop

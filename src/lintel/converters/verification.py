@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +57,9 @@ class Verification:
         kept: The share that it is of the source's.
         passed: Whether that is enough.
         measured: Memory, latency, operators; None where it did not run.
-        speed: Latency of one thread relative to the first float32 file's: lower is faster.
+        baseline: Name of the variant that its latency is a ratio to; its own where it is first.
+        speed: Latency of one thread relative to the first float32 file's: lower is faster; this
+            and the figures above are None where it did not run.
         problem: Why it did not pass: a sentence, or "".
         layers: Where int8 loses information, the worst first.
         outputs: What it gave, for the plots.
@@ -65,17 +67,22 @@ class Verification:
 
     name: str
     conversion: Conversion
-    agreement: float = 0.0
-    largest_difference: float = math.nan
-    mean_difference: float = math.nan
-    metric: float = math.nan
+    agreement: float | None = None
+    largest_difference: float | None = None
+    mean_difference: float | None = None
+    metric: float | None = None
     kept: float = 0.0
     passed: bool = False
     measured: Measured | None = None
-    speed: float = math.inf
+    baseline: str = ""
+    speed: float | None = None
     problem: str = ""
     layers: tuple[LayerError, ...] = ()
-    outputs: Mapping[str, Tensor] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def replace(self, **changes: Any) -> Verification:
+        """Returns a copy with some fields of other values."""
+        return replace(self, **changes)
 
 
 def verify(
@@ -110,9 +117,9 @@ def verify(
         ""
         if passed
         else f"It keeps {kept:.2%} of the source's {reference.metric.name}; the gate is"
-        f" {reference.gate:.4g}."
+        f" {reference.gate * 100:.4g} %."
     )
-    beside = 1.0 if baseline is None else baseline.speed
+    beside = 1.0 if baseline is None or baseline.speed is None else baseline.speed
     return Verification(
         name,
         conversion,
@@ -125,6 +132,7 @@ def verify(
         kept=kept,
         passed=passed,
         measured=measured,
+        baseline=name if baseline is None else baseline.name,
         speed=beside * measured.latency_ratio[1],
         problem=problem,
         outputs=outputs,
@@ -136,18 +144,20 @@ def preferred(verifications: Sequence[Verification]) -> list[Verification]:
 
     Files with integers at their ends are left out: they take another input than their siblings.
     """
-    passed = [
-        one
+    left = [
+        (one.speed, one)
         for one in verifications
-        if one.passed and one.conversion.precision is not Precision.INT8_INTEGER
+        if one.passed
+        and one.speed is not None
+        and one.conversion.precision is not Precision.INT8_INTEGER
     ]
     ordered: list[Verification] = []
-    while passed:
-        fastest = min(one.speed for one in passed)
-        level = [one for one in passed if one.speed <= fastest * (1 + _SAME_SPEED)]
-        best = min(level, key=lambda one: (one.conversion.size_bytes, one.name))
-        ordered.append(best)
-        passed.remove(best)
+    while left:
+        fastest = min(speed for speed, _ in left)
+        level = [pair for pair in left if pair[0] <= fastest * (1 + _SAME_SPEED)]
+        best = min(level, key=lambda pair: (pair[1].conversion.size_bytes, pair[1].name))
+        ordered.append(best[1])
+        left.remove(best)
     return ordered
 
 

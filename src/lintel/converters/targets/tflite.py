@@ -131,9 +131,10 @@ def explain(error: Exception) -> ConversionError:
     found = set(re.findall(r"\btf\.([A-Z]\w+)\(", text))
     found |= set(re.findall(r"'tf\.([A-Z]\w+)' op", text))
     found |= {
-        name.strip() for listed in re.findall(r"(?:Flex|Custom) ops: ([\w, ]+)", text)
+        name.strip()
+        for listed in re.findall(r"(?:Flex|Custom) ops: ([\w, ]+)", text)
         for name in listed.split(",")
-    }  # fmt: skip
+    }
     if found:
         return ConversionError(
             "TensorFlow Lite has no built-in operator for"
