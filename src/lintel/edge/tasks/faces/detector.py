@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from lintel.edge.backends import SessionPool, TensorSpec
+from lintel.edge.backends import SessionPool, Tensor, TensorSpec
 from lintel.edge.errors import (
     InferenceFailedError,
     InvalidArgumentError,
@@ -94,17 +94,11 @@ class FaceDetector:
         """
         if picture.pixels.dtype != np.uint8:
             raise InvalidArgumentError("Faces are looked for in pictures of 8 bits a channel only.")
-        least = self._output.min_score if min_score is None else min_score
         try:
             prepared = prepare(picture, self._input)
             with self._pool.lease(timeout_s) as session:
                 results = session.run({session.inputs[0].name: prepared.tensor})
-            # What overflows is found out below.
-            with np.errstate(all="ignore"):
-                found = self._decoder.decode(
-                    results, prepared.size, least_raw_score(least, self._output.calibration)
-                )
-            return self._select(found, prepared, picture, least)
+            return self.read(results, prepared, picture, min_score)
         except InvalidArgumentError as error:
             # The caller's picture was in order: the package and its model do not fit.
             raise InferenceFailedError("The face model failed on this picture.") from error
@@ -112,6 +106,33 @@ class FaceDetector:
             raise
         except Exception as error:
             raise InferenceFailedError("The face model failed on this picture.") from error
+
+    def read(
+        self,
+        results: Mapping[str, Tensor],
+        prepared: Prepared,
+        picture: Picture,
+        min_score: float | None = None,
+    ) -> Detections:
+        """Reads faces off what the model gave for a picture; `detect` is this and what precedes.
+
+        Args:
+            results: The model's outputs, by name.
+            prepared: What the model was given.
+            picture: What that was made of.
+            min_score: As in `detect`.
+
+        Raises:
+            InferenceFailedError: The outputs are not what the manifest says, or no boxes and
+                scores.
+        """
+        output = self._output
+        least = output.min_score if min_score is None else min_score
+        # What overflows is found out below.
+        with np.errstate(all="ignore"):
+            raw_least = least_raw_score(least, output.calibration)
+            found = self._decoder.decode(results, prepared.size, raw_least)
+        return self._select(found, prepared, picture, least)
 
     def _select(
         self, found: Found, prepared: Prepared, picture: Picture, min_score: float
