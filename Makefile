@@ -62,8 +62,7 @@ proto: ## Generate the Python stubs anew
 models: ## Train the released models (none yet: the embedded detector comes with OpenCV)
 	@echo "Nothing to train: the embedded default, face-haar, comes with OpenCV's wheel."
 
-convert: ## Convert trained models for devices (none yet)
-	@echo "Nothing to convert: models/ holds no trained model yet."
+include models/convert.mk
 
 bench: $(VENV)/.dev ## Print the figures of the README
 	$(BIN)/python -m tests.bench.run_all

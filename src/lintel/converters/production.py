@@ -74,6 +74,13 @@ def finish(bench: Bench, out: Path, refused: dict[str, str] | None = None) -> Fi
     examples = bench.examples
     ordered = packable(preferred(verifications))
     classes = bench.recipe.labels or examples.classes
+    counts = (count_examples(examples.calibration), count_examples(examples.verification))
+    notes = list(examples.notes)
+    if counts[1] * (1 - bench.recipe.gate) < 1:
+        notes.append(
+            f"With {counts[1]} examples to verify with, one that goes wrong is {1 / counts[1]:.2%}:"
+            f" too few for a gate of {bench.recipe.gate * 100:.4g} %."
+        )
     if ordered:
         pack(bench.recipe, ordered, reference, classes, out)
     findings = Findings(
@@ -85,8 +92,8 @@ def finish(bench: Bench, out: Path, refused: dict[str, str] | None = None) -> Fi
         reference=reference,
         labels=examples.verification_labels,
         classes=classes if bench.recipe.task == "classify" else (),
-        notes=examples.notes,
-        counts=(count_examples(examples.calibration), count_examples(examples.verification)),
+        notes=notes,
+        counts=counts,
     )
     write_report(findings, out)
     return findings

@@ -16,6 +16,8 @@ from lintel.converters.verification import Verification
 def write_conversion(made: Conversion, path: Path) -> None:
     """Writes what is known of a conversion."""
     write_whole(path, _encode(made))
+    # Make is to see that the step was done.
+    path.touch()
 
 
 def read_conversion(path: Path) -> Conversion:
@@ -28,6 +30,7 @@ def write_verification(found: Verification, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     save_outputs(found.outputs, path.with_suffix(".npz"))
     write_whole(path, _encode(found.replace(outputs={})))
+    path.touch()
 
 
 def read_verification(path: Path) -> Verification:
