@@ -221,6 +221,29 @@ def test_a_caller_that_leaves_frees_its_stream(
             replies.cancel()
 
 
+def test_a_caller_that_never_reads_is_let_go(
+    start_device: Callable[..., DeviceServer], plain_jpeg: bytes
+) -> None:
+    device = start_device({"server": {"max_streams": 1, "send_timeout_s": 0.3}})
+    raw = {"pixel_format": "PIXEL_FORMAT_BGR8", "width": 640, "height": 480}
+    image = image_pb2.Image(raw=image_pb2.RawFrame(**raw, data=bytes(640 * 480 * 3)))
+    frames = (
+        Request(frame=video_pb2.VideoFrame(sequence_number=number, image=image))
+        for number in itertools.count(1)
+    )
+    with grpc.insecure_channel(device.addresses[0]) as channel:
+        stub = video_pb2_grpc.VideoServiceStub(channel)
+        start = [config(video_pb2.VIDEO_TASK_BLUR_FACES)]
+        unread = stub.ProcessVideo(itertools.chain(start, frames))
+        assert next(unread).sequence_number == 1
+        replies = _open_when_free(stub, plain_jpeg)
+        assert next(replies).HasField("result")
+        replies.cancel()
+        with pytest.raises(grpc.RpcError):
+            list(unread)
+        assert unread.code() is grpc.StatusCode.CANCELLED
+
+
 def test_draining_ends_a_stream_after_its_frames(
     start_device: Callable[..., DeviceServer], plain_jpeg: bytes, details_of: Details
 ) -> None:

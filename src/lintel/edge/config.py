@@ -88,6 +88,10 @@ class Server(Section, frozen=True):
         float,
         Meta(gt=0, le=600, description="Seconds a caller may take to send its request."),
     ] = 10.0
+    send_timeout_s: Annotated[
+        float,
+        Meta(gt=0, le=3600, description="Seconds a caller may take to take a reply of a stream."),
+    ] = 60.0
     max_message_mib: Annotated[
         int, Meta(ge=1, le=1024, description="Largest message in MiB, either way.")
     ] = 64

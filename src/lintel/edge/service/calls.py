@@ -3,7 +3,7 @@
 One wrapper sees to access, admission, deadlines, errors, metrics and logs. Unary methods are
 received as streams of one message: on the wire nothing differs; here it means that a call can
 be refused before its bytes are read, and that a caller who sends slowly is noticed (see
-`SlowSenders`) instead of holding a thread for good.
+`SlowCallers`) instead of holding a thread for good.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from lintel.edge.errors import (
 )
 from lintel.edge.service.access import Guard, role_for
 from lintel.edge.service.admission import Admission, StreamRoom
+from lintel.edge.service.slow_callers import SlowCallers
 from lintel.edge.service.status import UNEXPECTED, abort
 from lintel.edge.service.threads import refusing
 
@@ -81,62 +82,10 @@ LEVELS = {
 }
 PROBE_THREADS = 4
 REFUSALS_TOLD_EVERY_S = 10.0
-# A sender that takes longer is slow; most requests are there when their call is.
-SLOW_S = 0.05
 
 
 Observer = Callable[[CallRecord], None]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-
-
-class SlowSenders:
-    """Cancels calls whose request has not arrived in time.
-
-    One thread looks after all calls that are being received, instead of a timer each.
-
-    Args:
-        timeout_s: Seconds that a caller may take.
-        stand_in: Told how many workers wait for senders; see CallThreads.
-    """
-
-    def __init__(self, timeout_s: float, stand_in: Callable[[int], None]) -> None:
-        self._timeout_s = timeout_s
-        self._stand_in = stand_in
-        self._receiving: dict[int, tuple[float, bool, grpc.ServicerContext]] = {}
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="slow-senders", daemon=True)
-        self._thread.start()
-
-    @contextmanager
-    def watch(self, context: grpc.ServicerContext, *, by_worker: bool) -> Iterator[None]:
-        """Watches over a call while its request is received.
-
-        Args:
-            context: The call.
-            by_worker: Whether a worker waits for it; streams have threads of their own.
-        """
-        key = id(context)
-        self._receiving[key] = (time.monotonic(), by_worker, context)
-        try:
-            yield
-        finally:
-            del self._receiving[key]
-
-    def stop(self) -> None:
-        """Ends the thread."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(SLOW_S):
-            now = time.monotonic()
-            slow = 0
-            # A copy, made in one step under the interpreter's lock: calls come and go.
-            for began, by_worker, context in list(self._receiving.values()):
-                if now - began > self._timeout_s:
-                    context.cancel()
-                slow += by_worker and now - began > SLOW_S
-            self._stand_in(slow)
 
 
 class CallInterceptor(grpc.ServerInterceptor):
@@ -145,7 +94,7 @@ class CallInterceptor(grpc.ServerInterceptor):
     Args:
         admission: The gate before unary work.
         guard: Checks tokens.
-        slow_senders: Watches over requests being received.
+        slow_callers: Watches over requests being received and replies being sent.
         streams: Room for streams.
         watchers: Room for those who watch the health.
         observers: Told of every finished call.
@@ -155,7 +104,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         self,
         admission: Admission,
         guard: Guard,
-        slow_senders: SlowSenders,
+        slow_callers: SlowCallers,
         streams: StreamRoom,
         watchers: StreamRoom,
         observers: tuple[Observer, ...] = (),
@@ -163,7 +112,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         self.ready = False
         self._admission = admission
         self._guard = guard
-        self._slow_senders = slow_senders
+        self._slow_callers = slow_callers
         self._streams = streams
         self._watchers = watchers
         self._observers = observers
@@ -248,7 +197,10 @@ class CallInterceptor(grpc.ServerInterceptor):
                 with room.place():
                     requests = self._received(messages, deserialize, context, False)
                     for response in behaviour(_only(requests) if one else requests, context):
-                        yield serialize(response)
+                        data = serialize(response)
+                        # Ends when gRPC asks for the next: all of this one is then on its way.
+                        with self._slow_callers.sending(context):
+                            yield data
                     record.work_s = time.monotonic() - record.arrived_s
 
         return call
@@ -267,7 +219,7 @@ class CallInterceptor(grpc.ServerInterceptor):
             CancelledError: The caller has gone, or took too long.
         """
         try:
-            with self._slow_senders.watch(context, by_worker=by_worker):
+            with self._slow_callers.receiving(context, by_worker=by_worker):
                 first = next(messages, None)
             if first is not None:
                 yield _parse(deserialize, first)

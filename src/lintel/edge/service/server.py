@@ -20,12 +20,13 @@ from lintel.edge.errors import LintelError, SettingsInvalidError
 from lintel.edge.runtime import Runtime
 from lintel.edge.service import access, logs
 from lintel.edge.service.admission import Admission, StreamRoom
-from lintel.edge.service.calls import CallInterceptor, CallLog, Observer, SlowSenders
+from lintel.edge.service.calls import CallInterceptor, CallLog, Observer
 from lintel.edge.service.faces import FaceServicer
 from lintel.edge.service.health import SERVICE_NAME as HEALTH_SERVICE
 from lintel.edge.service.health import HealthServicer
 from lintel.edge.service.inference import InferenceServicer
 from lintel.edge.service.memory import limit_library_threads, tune_allocator
+from lintel.edge.service.slow_callers import SlowCallers
 from lintel.edge.service.statistics import StatisticsServicer
 from lintel.edge.service.video import VideoServicer
 from lintel.edge.workbench import Workbench
@@ -99,10 +100,12 @@ class DeviceServer:
         self._admission = Admission(workers, settings.server.max_queue)
         closing.callback(self._admission.threads.close)
         self._workbench = Workbench(self._runtime, settings)
-        self._slow_senders = SlowSenders(
-            settings.server.receive_timeout_s, self._admission.threads.stand_in
+        slow_callers = SlowCallers(
+            settings.server.receive_timeout_s,
+            settings.server.send_timeout_s,
+            self._admission.threads.stand_in,
         )
-        closing.callback(self._slow_senders.stop)
+        closing.callback(slow_callers.stop)
         self._streams = StreamRoom("streams", settings.server.max_streams)
         closing.callback(self._streams.threads.shutdown, wait=False)
         self._watchers = StreamRoom("watchers", settings.server.max_streams)
@@ -111,7 +114,7 @@ class DeviceServer:
         self._interceptor = CallInterceptor(
             self._admission,
             access.Guard(settings.server.tokens),
-            self._slow_senders,
+            slow_callers,
             self._streams,
             self._watchers,
             self._start_metrics(closing),
