@@ -15,6 +15,8 @@ from lintel.converters.sources.graph import Shapes, TensorDescription, fix_lengt
 # What the device's ONNX Runtime understands since 1.20.
 _NEWEST_OPSET = 21
 _NEWEST_IR = 10
+_OLDEST_RUN = 7
+_OLD_OPSET = 13
 
 
 class OnnxSource:
@@ -71,7 +73,10 @@ def open_onnx_file(path: Path, shapes: Shapes) -> Any:
         ) from error
     opset = max((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), default=0)
     if opset > _NEWEST_OPSET:
-        model = _downgraded(model, path)
+        model = _brought_to(_NEWEST_OPSET, model, path)
+    elif opset < _OLDEST_RUN:
+        # Below that ONNX Runtime has no operators.
+        model = _brought_to(_OLD_OPSET, model, path)
     model.ir_version = min(model.ir_version, _NEWEST_IR)
     _refuse_foreign(model, path)
     _fix_shapes(model, shapes)
@@ -97,15 +102,15 @@ def describe_inputs(model: Any) -> tuple[TensorDescription, ...]:
     return tuple(described)
 
 
-def _downgraded(model: Any, path: Path) -> Any:
+def _brought_to(opset: int, model: Any, path: Path) -> Any:
     from onnx import version_converter  # noqa: PLC0415 -- large
 
     try:
-        return version_converter.convert_version(model, _NEWEST_OPSET)
+        return version_converter.convert_version(model, opset)
     except (RuntimeError, ValueError) as error:
         raise ConversionError(
-            f"{path.name} is of an opset above {_NEWEST_OPSET} that cannot be brought down: export"
-            f" it with opset {_NEWEST_OPSET} or less."
+            f"{path.name} is of an opset that cannot be brought to {opset}: export it again, with"
+            f" an opset from {_OLDEST_RUN} to {_NEWEST_OPSET}."
         ) from error
 
 

@@ -64,6 +64,10 @@ def open_graph(path: Path, *, trust: bool = False, shapes: Shapes | None = None)
 
         read = keras.open_keras if kind is Kind.KERAS else keras.open_keras_h5
         graph = read(path, trust=trust)
+    elif kind in {Kind.ONNX, Kind.TORCH_EXPORT, Kind.TORCH_PICKLE}:
+        from lintel.converters.sources.onnx_graph import open_onnx_graph  # noqa: PLC0415
+
+        return open_onnx_graph(open_onnx(path, trust=trust, shapes=shapes), path.name)
     else:
         raise ConversionError(
             f"{path.name} cannot become TensorFlow Lite: convert it to ONNX (--format onnx)."
