@@ -163,7 +163,8 @@ def _check_input(expected: Input, specs: Sequence[TensorSpec]) -> None:
     spec = specs[0]
     if spec.dtype != np.dtype(expected.dtype):
         raise PackageInvalidError(
-            f"The model takes values of the type {spec.dtype}, not {expected.dtype}.",
+            f"The model takes values of the type {spec.dtype}, and input.dtype says "
+            f"{expected.dtype}.",
             field="input.dtype",
         )
     width, height = expected.size or (ANY, ANY)
@@ -176,7 +177,7 @@ def _check_input(expected: Input, specs: Sequence[TensorSpec]) -> None:
     )
     if not fixed:
         raise PackageInvalidError(
-            f"The model takes the shape {list(spec.shape)} (-1: any length), and the manifest "
-            f"gives {list(wanted)}.",
+            f"The model takes the shape {list(spec.shape)} (-1: any length), and [input] says "
+            f"{list(wanted)}.",
             field="input",
         )

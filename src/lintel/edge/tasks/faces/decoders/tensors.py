@@ -106,20 +106,23 @@ def check_outputs(expected: Iterable[ExpectedTensor], specs: Sequence[TensorSpec
         spec = given.get(tensor.name)
         name = shorten(tensor.name)
         if spec is None:
-            listed = ", ".join(shorten(name) for name in list(given)[:16])
+            listed = ", ".join(shorten(other) for other in list(given)[:16])
             raise PackageInvalidError(
-                f"The model has no output {name}; it has {listed}.", field=tensor.key
+                f"The key {tensor.key} names the output {name}, which the model does not have; "
+                f"it has {listed}.",
+                field=tensor.key,
             )
         if spec.dtype.kind != "f":
             raise PackageInvalidError(
-                f"The output {name} must be of floating-point numbers, not {spec.dtype}.",
+                f"The key {tensor.key} names the output {name}, which must be of floating-point "
+                f"numbers, not {spec.dtype}.",
                 field=tensor.key,
             )
         # Some models do not tell a shape.
         if spec.shape and not tensor.fits(spec.shape):
             wanted = " or ".join(str(list(shape)) for shape in tensor.shapes)
             raise PackageInvalidError(
-                f"The output {name} must have the shape {wanted} (-1: any length), "
-                f"not {list(spec.shape)}.",
+                f"The key {tensor.key} names the output {name}, which must have the shape "
+                f"{wanted} (-1: any length), not {list(spec.shape)}.",
                 field=tensor.key,
             )
