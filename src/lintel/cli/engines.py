@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, TypeVar
 
+from lintel.cli.names import shown
+
 if TYPE_CHECKING:
     from lintel.client import errors as client_errors
     from lintel.edge.config import Settings
@@ -228,6 +230,8 @@ class ServerEngine:
         token: Bearer token, or None.
         root_certificates: The authority that signed the server's certificate, in PEM; turns TLS
             on. None: plain text.
+        client_certificate: What to show to a server that asks for a certificate, in PEM.
+        client_key: The certificate's private key, in PEM.
 
     Raises:
         EngineFailedError: An argument is wrong, or the server is not to be reached.
@@ -235,17 +239,30 @@ class ServerEngine:
 
     workers = CALLS_IN_FLIGHT
 
-    def __init__(self, address: str, token: str | None, root_certificates: Path | None) -> None:
+    def __init__(
+        self,
+        address: str,
+        token: str | None = None,
+        root_certificates: Path | None = None,
+        client_certificate: Path | None = None,
+        client_key: Path | None = None,
+    ) -> None:
         from lintel.client import Client  # noqa: PLC0415 - takes a tenth of a second
 
         self._address = address
         try:
-            self._client = Client(address, token=token, root_certificates=root_certificates)
+            self._client = Client(
+                address,
+                token=token,
+                root_certificates=root_certificates,
+                client_certificate=client_certificate,
+                client_key=client_key,
+            )
         except ValueError as error:
             raise EngineFailedError(_in_words_of_the_command_line(str(error))) from error
         except OSError as error:
             raise EngineFailedError(
-                f"The root certificates cannot be read: {error.strerror}."
+                f"{shown(str(error.filename))} cannot be read: {error.strerror}."
             ) from error
         if not self._call(self._client.is_serving):
             self._client.close()
@@ -305,6 +322,8 @@ def _in_words_of_the_command_line(message: str) -> str:
     words = (
         ("give root_certificates, or write insecure=True", "give --root-certificates."),
         ("root_certificates", "--root-certificates"),
+        ("client_certificate", "--client-certificate"),
+        ("client_key", "--client-key"),
         ("address", "--server"),
     )
     for argument, option in words:

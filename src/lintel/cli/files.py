@@ -43,6 +43,19 @@ def read_picture(path: Path, max_bytes: int) -> bytes:
     return data
 
 
+def read_secret(path: Path) -> str:
+    """Reads a secret from a file, without the line end that editors leave.
+
+    Raises:
+        FileFailedError: It cannot be read, or is no text.
+    """
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise FileFailedError(f"{shown(str(path))} cannot be read: {reason}.") from error
+
+
 @contextmanager
 def whole_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     """Opens a file that appears under its name only when all of it is on the disk.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from lintel.cli.files import read_secret
+
 if TYPE_CHECKING:
     from lintel.cli.engines import Engine
     from lintel.edge.config import Settings
@@ -57,8 +59,15 @@ def place_options(command: Command) -> Command:
         click.option(
             "--token",
             envvar="LINTEL_TOKEN",
-            help="Bearer token for the server; better kept in LINTEL_TOKEN, as others can see"
-            " command lines.",
+            help="Bearer token for the server; better kept in LINTEL_TOKEN or in a file, as others"
+            " can see command lines.",
+        ),
+        click.option(
+            "--token-file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            envvar="LINTEL_TOKEN_FILE",
+            help="File that holds the bearer token.",
         ),
         click.option(
             "--root-certificates",
@@ -66,6 +75,20 @@ def place_options(command: Command) -> Command:
             metavar="FILE",
             envvar="LINTEL_ROOT_CERTIFICATES",
             help="Who signed the server's certificate, in PEM; turns TLS on.",
+        ),
+        click.option(
+            "--client-certificate",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            envvar="LINTEL_CLIENT_CERTIFICATE",
+            help="Certificate to show to a server that asks for one (mutual TLS), in PEM.",
+        ),
+        click.option(
+            "--client-key",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            envvar="LINTEL_CLIENT_KEY",
+            help="The private key of that certificate, in PEM.",
         ),
         config_option,
     )
@@ -89,11 +112,20 @@ def open_engine(
     *,
     local: bool,
     server: str | None,
-    token: str | None,
-    root_certificates: Path | None,
     config: Path | None,
+    token: str | None,
+    token_file: Path | None,
+    **certificates: Path | None,
 ) -> tuple[Engine, int]:
     """Opens what works on pictures, as the options of `place_options` say.
+
+    Args:
+        local: Whether to work in this process.
+        server: Address of the server that is to do it, if any.
+        config: Settings file for work in this process.
+        token: For the server.
+        token_file: Where the token stands.
+        **certificates: As of ServerEngine.
 
     Returns:
         The engine, and the largest picture in bytes to read for it.
@@ -102,6 +134,7 @@ def open_engine(
         click.UsageError: The options contradict each other.
         LintelError: The settings are wrong, or the models cannot be had.
         EngineFailedError: The server is not to be reached.
+        FileFailedError: The token cannot be read.
     """
     from lintel.cli.engines import LocalEngine, ServerEngine  # noqa: PLC0415
 
@@ -113,7 +146,11 @@ def open_engine(
             raise click.UsageError("A server has settings of its own: leave --config out.")
         # The limits of this process do not bind a server, but no picture is read without one.
         settings = load_settings(None)
-        return ServerEngine(server, token, root_certificates), settings.images.max_bytes
+        if token_file is not None:
+            if token is not None:
+                raise click.UsageError("--token and --token-file are both given: give one of them.")
+            token = read_secret(token_file)
+        return ServerEngine(server, token, **certificates), settings.images.max_bytes
     settings = load_settings(config)
     return LocalEngine(settings), settings.images.max_bytes
 

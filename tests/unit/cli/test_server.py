@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trustme
 
 from lintel.client import Client
 from lintel.edge.service import DeviceServer
@@ -134,7 +135,10 @@ def test_a_server_that_goes_away_ends_the_command(
     [
         (("--server", "nowhere"), "--server must be"),
         (("--server", "192.0.2.1:1", "--token", "secret"), "give --root-certificates."),
-        (("--server", "127.0.0.1:1", "--root-certificates", "missing.pem"), "No such file"),
+        (("--server", "127.0.0.1:1", "--root-certificates", "missing.pem"), "missing.pem cannot"),
+        (("--server", "127.0.0.1:1", "--client-key", "/dev/null"), "--client-key must be in PEM"),
+        (("--server", "127.0.0.1:1", "--token-file", "missing"), "missing cannot be read"),
+        (("--server", "127.0.0.1:1", "--token-file", "a", "--token", "b"), "give one of them"),
     ],
 )
 def test_wrong_addresses_and_certificates_are_told_in_the_words_of_the_options(
@@ -150,6 +154,7 @@ def test_a_token_is_asked_for_and_taken(
     run: Run,
     album: Path,
     start_device: Callable[..., DeviceServer],
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     token = {
@@ -164,6 +169,44 @@ def test_a_token_is_asked_for_and_taken(
     assert "refuses" in err
     monkeypatch.setenv("LINTEL_TOKEN", "secret")
     assert run("stats", album, *place)[0] == 0
+    monkeypatch.delenv("LINTEL_TOKEN")
+    (tmp_path / "token").write_text("secret\n")
+    assert run("stats", album, *place, "--token-file", tmp_path / "token")[0] == 0
+
+
+def test_mutual_tls_is_spoken_with_a_certificate_and_its_key(
+    run: Run,
+    album: Path,
+    start_device: Callable[..., DeviceServer],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    for name, known in (("server", "127.0.0.1"), ("client", "door@example.org")):
+        issued = authority.issue_cert(known)
+        issued.cert_chain_pems[0].write_to_path(tmp_path / f"{name}.pem")
+        issued.private_key_pem.write_to_path(tmp_path / f"{name}.key")
+    tls = {
+        "certificate": str(tmp_path / "server.pem"),
+        "private_key": str(tmp_path / "server.key"),
+        "client_authority": str(tmp_path / "ca.pem"),
+    }
+    server = start_device({"server": {"tls": tls}})
+    trusting = ("--server", server.addresses[0], "--root-certificates", tmp_path / "ca.pem")
+    pair = (
+        "--client-certificate",
+        tmp_path / "client.pem",
+        "--client-key",
+        tmp_path / "client.key",
+    )
+    assert run("stats", album, *trusting, *pair)[0] == 0
+    assert "does not answer" in run("stats", album, *trusting)[2]
+    assert "together" in run("stats", album, *trusting, *pair[:2])[2]
+    monkeypatch.setenv("LINTEL_ROOT_CERTIFICATES", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("LINTEL_CLIENT_CERTIFICATE", str(tmp_path / "client.pem"))
+    monkeypatch.setenv("LINTEL_CLIENT_KEY", str(tmp_path / "client.key"))
+    assert run("stats", album, "--server", server.addresses[0])[0] == 0
 
 
 def test_serve_says_where_and_how_to_try_it_and_stops_when_told(
