@@ -159,6 +159,9 @@ def test_the_number_of_pictures_is_bounded(
     violation = details_of(caught.value)["BadRequest"].field_violations[0]
     assert violation.field == "images"
     assert "1 to 64" in violation.description
+    info = details_of(caught.value)["ErrorInfo"]
+    assert info.reason == ("TOO_MANY_IMAGES" if count else "INVALID_ARGUMENT")
+    assert dict(info.metadata) == ({"limit": "64"} if count else {})
 
 
 @pytest.mark.parametrize(

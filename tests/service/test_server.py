@@ -44,6 +44,10 @@ def detect(picture: bytes, count: int = 1) -> face_pb2.DetectFacesRequest:
     return face_pb2.DetectFacesRequest(images=[image_pb2.Image(encoded=picture)] * count)
 
 
+def is_idle(device: DeviceServer) -> bool:
+    return device.in_flight == 0
+
+
 @pytest.fixture
 def slow_request() -> face_pb2.DetectFacesRequest:
     """A request of few bytes, so that it arrives at once, and much work: several large pictures."""
@@ -290,11 +294,11 @@ class TestDrain:
         with grpc.insecure_channel(device.addresses[0]) as channel:
             faces = face_pb2_grpc.FaceServiceStub(channel)
             assert faces.DetectFaces(detect(plain_jpeg)).results
-            while device.in_flight:
+            while not is_idle(device):
                 # A call is over just after its answer has left.
                 pass
             slow = faces.DetectFaces.future(slow_request)
-            while device.in_flight == 0:
+            while is_idle(device):
                 assert not slow.done()
             device.stop()
             assert len(slow.result().results) == 8

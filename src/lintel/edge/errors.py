@@ -19,6 +19,7 @@ class LintelError(Exception):
         message: A sentence for people.
         field: The request field at fault, or "".
         retry_after_s: Seconds after which a retry makes sense, or None.
+        metadata: What else programs should know (google.rpc.ErrorInfo.metadata).
     """
 
     code: ClassVar[str] = "INTERNAL"
@@ -31,6 +32,7 @@ class LintelError(Exception):
         self.message = message
         self.field = field
         self.retry_after_s = retry_after_s
+        self.metadata: dict[str, str] = {}
 
     def at(self, field: str) -> LintelError:
         """Places the error in a request: `field` is put before what the error already names.
@@ -69,6 +71,24 @@ class ImageTooLargeError(LintelError):
         self.actual = actual
         self.limit = limit
         self.unit = unit
+
+
+class TooManyImagesError(LintelError):
+    """A call carries more pictures than the device takes at a time.
+
+    Attributes:
+        actual: What the call has.
+        limit: What is allowed; told in the metadata too, so that clients can do with less.
+    """
+
+    code = "INVALID_ARGUMENT"
+    reason = "TOO_MANY_IMAGES"
+
+    def __init__(self, actual: int, limit: int) -> None:
+        super().__init__(f"A call takes 1 to {limit} pictures, not {actual}.", field="images")
+        self.actual = actual
+        self.limit = limit
+        self.metadata = {"limit": str(limit)}
 
 
 class ImageUnsupportedError(LintelError):

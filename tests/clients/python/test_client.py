@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,27 @@ def test_many_are_blurred_and_measured_alike(
     measured = ask(address, "image_statistics_each", pictures)
     assert [result.width for result in measured[::2]] == [320, 64]
     assert all(isinstance(results[1], LintelError) for results in (blurred, measured))
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7])
+def test_a_device_that_takes_fewer_pictures_in_a_call_gets_them_all(
+    ask: Any,
+    start_device: Callable[..., DeviceServer],
+    face_jpeg: bytes,
+    plain_jpeg: bytes,
+    limit: int,
+) -> None:
+    device = start_device({"images": {"max_per_call": limit}})
+    pictures = [*[plain_jpeg] * 9, face_jpeg, b"no picture", "missing.jpg"] * 4
+    results = ask(device.addresses[0], "detect_faces_each", pictures)
+    assert len(results) == len(pictures)
+    for index, result in enumerate(results):
+        kind = index % 12
+        if kind >= 10:
+            assert isinstance(result, InvalidArgumentError if kind == 10 else NotFoundError)
+            assert kind == 11 or result.field.startswith(f"images[{index}]")
+        else:
+            assert bool(result.faces) == (kind == 9)
 
 
 def test_no_pictures_have_no_results(ask: Any, address: str) -> None:

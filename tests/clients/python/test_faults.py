@@ -132,6 +132,18 @@ def test_what_will_not_get_better_is_not_tried_again(ask: Any, start_server: Any
     assert isinstance(caught.value.__cause__, grpc.RpcError)
 
 
+@pytest.mark.parametrize("limit", ["", "0", "8", "many"])
+def test_a_limit_that_does_not_help_is_the_callers_to_see(
+    ask: Any, start_server: Any, limit: str
+) -> None:
+    info = error_details_pb2.ErrorInfo(reason="TOO_MANY_IMAGES", metadata={"limit": limit})
+    faces = Faces(lambda _, context: abort(context, grpc.StatusCode.INVALID_ARGUMENT, info))
+    with pytest.raises(InvalidArgumentError) as caught:
+        ask(start_server(faces.add), "detect_faces_each", [b"jpeg"] * 8)
+    assert faces.calls == 1
+    assert caught.value.metadata == {"limit": limit}
+
+
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code.value[0]])
 def test_every_status_has_an_error(ask: Any, start_server: Any, code: grpc.StatusCode) -> None:
     faces = Faces(lambda _, context: abort(context, code))

@@ -11,6 +11,7 @@ from lintel.edge.errors import (
     InferenceFailedError,
     InvalidArgumentError,
     LintelError,
+    TooManyImagesError,
 )
 from lintel.edge.images import ImageFormat, PixelFormat
 from lintel.edge.service.admission import ensure_wanted
@@ -200,14 +201,15 @@ def for_each_image(
         One result a picture, in order.
 
     Raises:
-        InvalidArgumentError: There are no pictures, or too many.
+        InvalidArgumentError: There are no pictures.
+        TooManyImagesError: There are too many.
         DeadlineExceededError: The deadline passed between two pictures.
         CancelledError: The caller went away between two pictures.
     """
-    if not 1 <= len(images) <= limit:
-        raise InvalidArgumentError(
-            f"A call takes 1 to {limit} pictures, not {len(images)}.", field="images"
-        )
+    if not images:
+        raise InvalidArgumentError(f"A call takes 1 to {limit} pictures, not 0.", field="images")
+    if len(images) > limit:
+        raise TooManyImagesError(len(images), limit)
     results = []
     for index, message in enumerate(images):
         if index:

@@ -25,7 +25,11 @@ def status_of(error: LintelError) -> status_pb2.Status:
     It has an ErrorInfo always, a BadRequest where the error names a field, and a RetryInfo
     where it names a time to wait.
     """
-    details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN)]
+    details: list[Message] = [
+        error_details_pb2.ErrorInfo(
+            reason=error.reason, domain=ERROR_DOMAIN, metadata=error.metadata
+        )
+    ]
     if error.field:
         violation = error_details_pb2.BadRequest.FieldViolation(
             field=error.field, description=error.message

@@ -155,20 +155,27 @@ class AsyncClient(Connection):
         call: Call[Request, Response, Result],
         pictures: Iterable[Picture],
     ) -> AsyncIterator[Result | LintelError]:
-        return _merged(call, self._start_each(method, call, pictures))
+        return self._merged(method, call, self._start_each(method, call, pictures))
 
-
-async def _merged(
-    call: Call[Request, Response, Result],
-    started: Iterator[tuple[Batch, grpc.Future[Response] | None]],
-) -> AsyncIterator[Result | LintelError]:
-    while (pair := await asyncio.to_thread(next, started, None)) is not None:
-        batch, pending = pair
-        response: Response | None = None
-        if pending is not None:
-            response = await _settled(pending)
-        for result in call.merged(batch, response):
-            yield result
+    async def _merged(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Request, Response],
+        call: Call[Request, Response, Result],
+        started: Iterator[tuple[Batch, grpc.Future[Response] | None]],
+    ) -> AsyncIterator[Result | LintelError]:
+        while (pair := await asyncio.to_thread(next, started, None)) is not None:
+            batch, pending = pair
+            try:
+                response: Response | None = None
+                if pending is not None:
+                    response = await _settled(pending)
+            except LintelError as error:
+                parts = self._in_flight(method, call, self._smaller(batch, error))
+                async for result in self._merged(method, call, parts):
+                    yield result
+            else:
+                for result in call.merged(batch, response):
+                    yield result
 
 
 async def _settled(pending: grpc.Future[Response]) -> Response:

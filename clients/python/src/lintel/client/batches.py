@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lintel.client.errors import LintelError, NotFoundError
@@ -38,20 +38,36 @@ class Batch:
         """What can be sent, in order."""
         return [outcome for outcome in self.outcomes if isinstance(outcome, Image)]
 
-    def has_room_for(self, size: int) -> bool:
-        """Tells whether a picture of so many bytes still fits; one always does."""
+    def has_room_for(self, size: int, most: int) -> bool:
+        """Tells whether a picture of so many bytes still fits; one always does.
+
+        Args:
+            size: In bytes.
+            most: Pictures of a call.
+        """
         if not self.outcomes:
             return True
-        return len(self.outcomes) < PICTURES_PER_CALL and self.size + size <= BYTES_PER_CALL
+        return len(self.outcomes) < most and self.size + size <= BYTES_PER_CALL
 
     def add(self, outcome: Image | LintelError, size: int) -> None:
         """Appends a picture or what stands in its place."""
         self.outcomes.append(outcome)
         self.size += size
 
+    def parts(self, most: int) -> Iterator[Batch]:
+        """Yields the same pictures in batches of at most so many."""
+        for start in range(0, len(self.outcomes), most):
+            yield Batch(self.first + start, self.outcomes[start : start + most])
 
-def batches(pictures: Iterable[Picture]) -> Iterator[Batch]:
+
+def batches(
+    pictures: Iterable[Picture], most: Callable[[], int] = lambda: PICTURES_PER_CALL
+) -> Iterator[Batch]:
     """Loads pictures one by one and yields a batch as soon as it is full.
+
+    Args:
+        pictures: The pictures.
+        most: Tells how many a call may have by now.
 
     A picture that can't be read or sent becomes an error in its place, as the device's own
     errors do; an argument that is no picture at all is the caller's mistake, and is raised.
@@ -64,7 +80,7 @@ def batches(pictures: Iterable[Picture]) -> Iterator[Batch]:
     for index, picture in enumerate(pictures):
         outcome = _load_or_error(picture, f"pictures[{index}]")
         size = outcome.ByteSize() if isinstance(outcome, Image) else 0
-        if not batch.has_room_for(size):
+        if not batch.has_room_for(size, most()):
             yield batch
             batch = Batch(first=index)
         batch.add(outcome, size)

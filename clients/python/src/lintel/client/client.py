@@ -9,6 +9,7 @@ from typing import Self, TypeVar, Unpack
 import grpc
 
 from lintel.client import calls, errors, video
+from lintel.client.batches import Batch
 from lintel.client.calls import BlurOptions, Call, DetectionOptions
 from lintel.client.connection import SERVING, Connection, received
 from lintel.client.errors import LintelError, UnavailableError
@@ -171,8 +172,19 @@ class Client(Connection):
         pictures: Iterable[Picture],
     ) -> Iterator[Result | LintelError]:
         started = self._start_each(method, call, pictures)
-        return (
-            result
-            for batch, pending in started
-            for result in call.merged(batch, received(pending) if pending is not None else None)
-        )
+        return self._merged(method, call, started)
+
+    def _merged(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Request, Response],
+        call: Call[Request, Response, Result],
+        started: Iterator[tuple[Batch, grpc.Future[Response] | None]],
+    ) -> Iterator[Result | LintelError]:
+        for batch, pending in started:
+            try:
+                response = received(pending) if pending is not None else None
+            except LintelError as error:
+                parts = self._smaller(batch, error)
+                yield from self._merged(method, call, self._in_flight(method, call, parts))
+            else:
+                yield from call.merged(batch, response)

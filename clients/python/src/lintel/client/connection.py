@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
 from lintel.client import errors, video
-from lintel.client.batches import CALLS_IN_FLIGHT, Batch, batches, refuse_single
+from lintel.client.batches import CALLS_IN_FLIGHT, PICTURES_PER_CALL, Batch, batches, refuse_single
 from lintel.client.calls import BlurOptions, Call
 from lintel.client.channel import PemSource, open_channel
 from lintel.client.errors import LintelError
@@ -29,6 +29,8 @@ Result = TypeVar("Result")
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 HEALTH_WATCH = "/grpc.health.v1.Health/Watch"
 SERVING = 1
+# The reason of a device that takes fewer pictures in a call; its metadata tells how many.
+TOO_MANY = "TOO_MANY_IMAGES"
 
 
 class HealthWatch(Protocol):
@@ -75,6 +77,7 @@ class Connection:
             raise ValueError(f"timeout_s must be greater than 0, not {timeout_s}")
         self.address = address
         self.timeout_s = timeout_s
+        self._pictures_per_call = PICTURES_PER_CALL
         self._channel, self._metadata = open_channel(
             address,
             token=token,
@@ -122,7 +125,25 @@ class Connection:
             sent.
         """
         refuse_single(pictures)
-        return self._in_flight(method, call, batches(pictures))
+        loaded = batches(pictures, lambda: self._pictures_per_call)
+        return self._in_flight(method, call, loaded)
+
+    def _smaller(self, batch: Batch, error: LintelError) -> Iterator[Batch]:
+        """Cuts a batch that had too many pictures for the device, and remembers how many may be.
+
+        Args:
+            batch: What was sent.
+            error: What the device said.
+
+        Raises:
+            LintelError: The error, where it is another or does not help.
+        """
+        limit = error.metadata.get("limit", "")
+        fewer = int(limit) if error.reason == TOO_MANY and limit.isdecimal() else 0
+        if not 0 < fewer < len(batch.images):
+            raise error
+        self._pictures_per_call = min(self._pictures_per_call, fewer)
+        return batch.parts(fewer)
 
     def _in_flight(
         self,

@@ -6,8 +6,8 @@ The same classes stand, as values, in the place of single pictures that could no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Iterable, Mapping
+from typing import TypedDict, Unpack, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -27,6 +27,7 @@ class LintelError(Exception):
         message: A sentence for people.
         field: The request field at fault, such as "images[2].encoded", or "".
         retry_after_s: Seconds after which the device asks to be tried again, or None.
+        metadata: What else the device tells programs, such as {"limit": "4"}.
     """
 
     code = "UNKNOWN"
@@ -39,6 +40,7 @@ class LintelError(Exception):
         reason: str = "",
         field: str = "",
         retry_after_s: float | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -46,6 +48,7 @@ class LintelError(Exception):
         self.reason = reason or self.code
         self.field = field
         self.retry_after_s = retry_after_s
+        self.metadata = dict(metadata or {})
 
 
 class InvalidArgumentError(LintelError):
@@ -114,40 +117,45 @@ def of_call(error: grpc.RpcError) -> LintelError:
     # Pairs from either of gRPC's two kinds of client, whatever its published types say.
     metadata = cast("Iterable[tuple[str, str | bytes]]", error.trailing_metadata() or ())
     packed = next((value for key, value in metadata if key == DETAILS_KEY), b"")
-    reason, field, retry_after_s = _read_details(packed)
-    return _make(error.code().name, error.details() or "", reason, field, retry_after_s)
+    return _make(error.code().name, error.details() or "", **_read_details(packed))
 
 
 def of_picture(error: image_pb2.ImageError) -> LintelError:
     """Reads the error of one picture of a call."""
     code = _CODE_NAMES.get(error.code, LintelError.code)
-    return _make(code, error.message, error.reason, error.field)
+    return _make(code, error.message, reason=error.reason, field=error.field)
 
 
-def _make(
-    code: str, message: str, reason: str, field: str, retry_after_s: float | None = None
-) -> LintelError:
-    chosen = _CLASSES.get(code, LintelError)
-    return chosen(message, code=code, reason=reason, field=field, retry_after_s=retry_after_s)
+class _Details(TypedDict, total=False):
+    """What google.rpc details tell of an error, as far as they are there."""
+
+    reason: str
+    field: str
+    retry_after_s: float
+    metadata: Mapping[str, str]
 
 
-def _read_details(packed: str | bytes) -> tuple[str, str, float | None]:
-    """Reads reason, field and seconds to wait out of a google.rpc.Status, where they are there."""
+def _make(code: str, message: str, **details: Unpack[_Details]) -> LintelError:
+    return _CLASSES.get(code, LintelError)(message, code=code, **details)
+
+
+def _read_details(packed: str | bytes) -> _Details:
+    """Reads what is known of an error out of a google.rpc.Status."""
     status = status_pb2.Status()
     info = error_details_pb2.ErrorInfo()
     request = error_details_pb2.BadRequest()
     retry = error_details_pb2.RetryInfo()
-    field, retry_after_s = "", None
+    details: _Details = {}
     try:
         status.ParseFromString(packed if isinstance(packed, bytes) else b"")
         for detail in status.details:
             if detail.Unpack(request) and request.field_violations:
-                field = request.field_violations[0].field
+                details["field"] = request.field_violations[0].field
             elif detail.Unpack(retry):
-                retry_after_s = retry.retry_delay.ToMilliseconds() / 1000
-            else:
-                detail.Unpack(info)
+                details["retry_after_s"] = retry.retry_delay.ToMilliseconds() / 1000
+            elif detail.Unpack(info):
+                details["reason"], details["metadata"] = info.reason, info.metadata
     except DecodeError:
         # Something on the way mangled them; the call's code and message still stand.
-        return "", "", None
-    return info.reason, field, retry_after_s
+        return {}
+    return details
