@@ -12,6 +12,7 @@ import pytest
 from google.protobuf.message import Message
 from numpy.typing import NDArray
 
+from lintel.edge.images import decode
 from lintel.edge.service import DeviceServer
 from lintel.v1 import image_pb2, video_pb2, video_pb2_grpc
 
@@ -72,6 +73,23 @@ def test_only_what_was_asked_for_is_done(
     assert result.HasField("statistics")
     assert not result.HasField("detections")
     assert not result.HasField("blurred")
+
+
+def test_nobody_looks_for_faces_in_frames_covered_whole_unless_asked_to(
+    video: video_pb2_grpc.VideoServiceStub, face_jpeg: bytes
+) -> None:
+    start = config(video_pb2.VIDEO_TASK_BLUR_FACES)
+    start.config.blur.whole_frame = True
+    reply = next(iter(video.ProcessVideo(iter([start, frame(1, face_jpeg)]))))
+    assert reply.result.HasField("blurred")
+    assert not reply.result.HasField("detections")
+    assert reply.timings.detect_us == 0
+    start.config.tasks.append(video_pb2.VIDEO_TASK_DETECT_FACES)
+    result = next(iter(video.ProcessVideo(iter([start, frame(1, face_jpeg)])))).result
+    assert result.detections.faces
+    whole = decode(result.blurred.encoded).pixels
+    # All of it is smooth, far from the face too.
+    assert np.abs(np.diff(whole.astype(np.int16), axis=1)).max() < 20
 
 
 def test_a_damaged_frame_is_answered_and_the_stream_goes_on(
