@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,10 +12,10 @@ from pathlib import Path
 import pytest
 from tests.builders import Network
 
-from lintel.edge.backends import available_backends, open_session
+from lintel.edge.backends import available_backends, open_session, opening
 from lintel.edge.config import ModelSettings
 from lintel.edge.errors import PackageInvalidError
-from lintel.edge.packages import load_package
+from lintel.edge.packages import builtin_packages, load_package
 
 LIBRARIES = ("ai_edge_litert", "tflite_runtime", "onnxruntime", "cv2")
 
@@ -145,3 +146,54 @@ def test_a_file_that_is_no_model_is_named(
     with pytest.raises(PackageInvalidError) as caught:
         open_session(package, package.manifest.variants[1], ModelSettings())
     assert caught.value.field == "variant[1].file"
+
+
+@pytest.mark.parametrize("backend", ["litert", "onnx", "opencv-cascade"])
+@pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
+def test_damaged_files_reach_no_parser(
+    write_package: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    tiny_tflite: bytes,
+    tiny_onnx: bytes,
+    backend: str,
+    place: float,
+) -> None:
+    def parse(*_: object) -> None:
+        pytest.fail("a damaged file was parsed")
+
+    for name in ("LiteRtSession", "OnnxSession", "CascadeSession"):
+        monkeypatch.setattr(opening, name, parse)
+    if backend == "opencv-cascade":
+        folder = copy_cascade(tmp_path / "cascade")
+    else:
+        folder = write_package("tiny", litert=tiny_tflite, onnx=tiny_onnx)
+    package = load_package(folder)
+    variant = next(v for v in package.manifest.variants if v.backend == backend)
+    file = folder / variant.file
+    data = bytearray(file.read_bytes())
+    data[round(place * (len(data) - 1))] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(PackageInvalidError) as caught:
+        open_session(package, variant, ModelSettings())
+    assert caught.value.field.endswith(".sha256")
+
+
+def test_nobody_else_hands_bytes_to_the_parsers() -> None:
+    sources = Path(opening.__file__).parents[2].rglob("*.py")
+    makes_one = re.compile(r"\b(LiteRt|Onnx|Cascade)Session\(|\bCascadeClassifier\(")
+    makers = {path.name for path in sources if makes_one.search(path.read_text("utf-8"))}
+    assert makers == {"opening.py", "cascade.py"}
+
+
+def copy_cascade(folder: Path) -> Path:
+    """Makes a package of the embedded cascade that holds its file itself."""
+    (embedded,) = (path for path in builtin_packages() if path.name == "face-haar")
+    package = load_package(embedded)
+    (variant,) = package.manifest.variants
+    name = variant.file.removeprefix("opencv:")
+    folder.mkdir()
+    (folder / name).write_bytes(package.variant_bytes(variant))
+    manifest = (embedded / "model.toml").read_text("utf-8")
+    (folder / "model.toml").write_text(manifest.replace(variant.file, name), "utf-8")
+    return folder

@@ -3,7 +3,10 @@
 P. Viola and M. Jones, Rapid Object Detection using a Boosted Cascade of Simple Features, 2001.
 
 OpenCV trusts the numbers in a cascade: of 1,500 randomly damaged ones, 4 ended the process. What is
-checked here is only the kind of features; that a file is whole, its digest tells.
+checked here is only the kind of features; that a file is whole, its digest tells. `open_session` is
+therefore the only one to make these sessions, on bytes that it has just digested. Against a cascade
+that was made to harm a digest in the same package says nothing: whoever installs packages decides
+whom to trust.
 """
 
 from __future__ import annotations
