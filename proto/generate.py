@@ -1,8 +1,8 @@
 """Generates the typed Python stubs of the contract, as a step of every build.
 
-hatchling calls it for the device (the repository's root) and for the thin client
-(clients/python); `pip install` and `pip install --editable` therefore always work on
-stubs that match proto/.
+hatchling calls it for the device (the root of the repository) and, through its hatch_build.py, for
+the thin client (clients/python, or its sdist); `pip install` and `pip install --editable`
+therefore always work on stubs that match the contract.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-PROTO = REPOSITORY / "proto"
-STUBS = REPOSITORY / "clients" / "python" / "src"
+PROTO = Path(__file__).resolve().parent
+# Where the client's sources are in what is built: the device, the client.
+CLIENT_SOURCES = ("clients/python/src", "src")
 
 
-def generate() -> None:
-    """Writes `*_pb2.py`, `*_pb2_grpc.py` and their `.pyi` beside the client's sources.
+def generate(stubs: Path) -> None:
+    """Writes `*_pb2.py`, `*_pb2_grpc.py` and their `.pyi`.
+
+    Args:
+        stubs: The client's sources, where they belong.
 
     Raises:
         RuntimeError: protoc refused the contract; its own message is on stderr.
@@ -39,10 +42,10 @@ def generate() -> None:
             *plugins,
             f"-I{PROTO}",
             f"-I{Path(grpc_tools.__file__).parent / '_proto'}",
-            f"--python_out={STUBS}",
-            f"--grpc_python_out={STUBS}",
-            f"--mypy_out=quiet:{STUBS}",
-            f"--mypy_grpc_out=quiet:{STUBS}",
+            f"--python_out={stubs}",
+            f"--grpc_python_out={stubs}",
+            f"--mypy_out=quiet:{stubs}",
+            f"--mypy_grpc_out=quiet:{stubs}",
             *sources,
         ]
     )
@@ -60,4 +63,5 @@ class ContractStubs(BuildHookInterface[Any]):
             version: "standard" or "editable"; the stubs are the same for both.
             build_data: Hatchling's; left as it is.
         """
-        generate()
+        places = (Path(self.root) / folder for folder in CLIENT_SOURCES)
+        generate(next(place for place in places if (place / "lintel" / "client").is_dir()))
