@@ -484,15 +484,24 @@ class TestTls:
             ({"private_key": ""}, "server.tls.private_key"),
             ({"certificate": ""}, "server.tls.certificate"),
             ({"certificate": "/nowhere/server.pem"}, "server.tls.certificate"),
+            ({"certificate": "junk"}, "server.tls.certificate"),
+            ({"private_key": "junk"}, "server.tls.certificate"),
+            ({"private_key": "other.key"}, "server.tls.certificate"),
+            ({"client_authority": "junk"}, "server.tls.client_authority"),
         ],
     )
-    def test_what_is_missing_is_named(
+    def test_what_is_missing_or_wrong_is_named(
         self,
         start_device: StartDevice,
         tls: dict[str, str],
         change: dict[str, str],
         field: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("junk").write_text("no certificate")
+        trustme.CA().issue_cert("localhost").private_key_pem.write_to_path("other.key")
         with pytest.raises(SettingsInvalidError) as caught:
             start_device({"server": {"tls": {**tls, **change}}})
         assert caught.value.field == field

@@ -121,6 +121,12 @@ def test_an_address_that_the_server_refuses_is_a_failure(address: str) -> None:
     assert outcomes(doctor.look_at_addresses, listening(address)) == [Outcome.FAILURE]
 
 
+def test_a_certificate_that_the_server_refuses_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "junk").write_text("no certificate", encoding="utf-8")
+    tls = {"certificate": str(tmp_path / "junk"), "private_key": str(tmp_path / "junk")}
+    assert outcomes(doctor.look_at_addresses, {"server": {"tls": tls}}) == [Outcome.FAILURE]
+
+
 @pytest.mark.parametrize("address", ["192.0.2.1:50051", "host name:1"])
 def test_an_address_that_is_not_of_this_machine_is_a_failure(address: str) -> None:
     settings = {"server": {"listen": [address], "insecure": True}}

@@ -309,8 +309,8 @@ class ServerEngine:
     def _explained(self, error: client_errors.LintelError) -> Exception:
         if error.code == "UNAVAILABLE":
             return EngineFailedError(
-                f"The server at {self._address} does not answer: start one with"
-                " `lintel serve`, or work without one by leaving --server out."
+                f"The server at {self._address} does not answer: start one with `lintel serve`,"
+                " show it the certificates that it asks for, or leave --server out."
             )
         if error.code in _HOPELESS:
             return EngineFailedError(f"The server at {self._address} refuses: {error.message}")

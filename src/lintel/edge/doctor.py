@@ -274,10 +274,11 @@ def look_at_cameras(_settings: Settings) -> Findings:
 
 def look_at_addresses(settings: Settings) -> Findings:
     """Looks whether the addresses to listen on are allowed, and free or served by Lintel."""
-    from lintel.edge.service.access import check_addresses  # noqa: PLC0415
+    from lintel.edge.service.access import check_addresses, server_credentials  # noqa: PLC0415
 
     try:
         check_addresses(settings)
+        server_credentials(settings.server.tls)
     except LintelError as error:
         hint = "The server would not start: mend the settings."
         yield Outcome.FAILURE, error.message, hint

@@ -109,8 +109,8 @@ def test_no_server_ends_the_command_with_what_to_do(run: Run, album: Path) -> No
     status, out, err = run("stats", album, "--server", address)
     assert (status, out) == (2, "")
     assert err == (
-        f"Error: The server at {address} does not answer: start one with `lintel serve`, or"
-        " work without one by leaving --server out.\n"
+        f"Error: The server at {address} does not answer: start one with `lintel serve`,"
+        " show it the certificates that it asks for, or leave --server out.\n"
     )
 
 

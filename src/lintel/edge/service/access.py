@@ -203,7 +203,8 @@ def server_credentials(tls: Tls) -> grpc.ServerCredentials | None:
         The credentials for TCP addresses, None where TLS is not configured.
 
     Raises:
-        SettingsInvalidError: A file cannot be read, or only one of certificate and key is set.
+        SettingsInvalidError: A file cannot be read or is of another kind, the key is not the
+            certificate's, or only one of them is set.
     """
     if not tls.certificate:
         if tls.private_key or tls.client_authority:
@@ -220,9 +221,35 @@ def server_credentials(tls: Tls) -> grpc.ServerCredentials | None:
     authority = (
         _read(tls.client_authority, "server.tls.client_authority") if tls.client_authority else None
     )
+    _check_certificates(tls)
     return grpc.ssl_server_credentials(
         [(key, chain)], root_certificates=authority, require_client_auth=authority is not None
     )
+
+
+def _check_certificates(tls: Tls) -> None:
+    """Tells what is wrong with certificates; gRPC only says that it cannot listen."""
+    import ssl  # noqa: PLC0415 - only for those who have certificates
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # Without a password, so that nobody is asked for one: gRPC takes no locked key either.
+        context.load_cert_chain(tls.certificate, tls.private_key, password="")
+    except ssl.SSLError as error:
+        raise SettingsInvalidError(
+            "The files of server.tls.certificate and server.tls.private_key are not a certificate"
+            " and its unencrypted key, in PEM.",
+            field="server.tls.certificate",
+        ) from error
+    if not tls.client_authority:
+        return
+    try:
+        context.load_verify_locations(tls.client_authority)
+    except ssl.SSLError as error:
+        raise SettingsInvalidError(
+            "The file of server.tls.client_authority is no certificate in PEM.",
+            field="server.tls.client_authority",
+        ) from error
 
 
 def _read(path: str, field: str) -> bytes:
