@@ -32,18 +32,12 @@ def test_buf_curl_sends_a_photo(device: DeviceServer, tmp_path: Path) -> None:
     assert len(photo) > LONGEST_ARGUMENT
     (tmp_path / "photo.jpg").write_bytes(photo)
     beside = Path(sys.executable).parent
-    environment = os.environ | {"PATH": f"{beside}:{os.environ['PATH']}"}
+    command = shell_example().replace(DEFAULT_ADDRESS, device.addresses[0])
 
     finished = subprocess.run(
-        [
-            "bash",
-            "-o",
-            "pipefail",
-            "-c",
-            shell_example().replace(DEFAULT_ADDRESS, device.addresses[0]),
-        ],
+        ["/bin/sh", "-c", command],
         cwd=tmp_path,
-        env=environment,
+        env=os.environ | {"PATH": f"{beside}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=60,
