@@ -73,6 +73,8 @@ def finish(bench: Bench, out: Path, refused: dict[str, str] | None = None) -> Fi
     verifications, reference = bench.verifications(), bench.reference
     examples = bench.examples
     ordered = packable(preferred(verifications))
+    if bench.recipe.pack == "preferred":
+        ordered = ordered[:1]
     classes = bench.recipe.labels or examples.classes
     counts = (count_examples(examples.calibration), count_examples(examples.verification))
     notes = list(examples.notes)

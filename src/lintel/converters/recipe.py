@@ -69,6 +69,8 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         metric: The figure to keep; without it, that of the task.
         gate: Share of the source's figure that a variant has to keep to be packed.
         variants: What to make, such as "litert-int8".
+        pack: "passed": every variant that keeps the gate; "preferred": of those the fastest
+            alone, for the smallest package.
         shapes: Lengths of axes that have any, without the batch, by the input's name ("": the
             only one).
         trust: Run code that the model holds.
@@ -85,6 +87,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     metric: MetricChoice | None = None
     gate: Annotated[float, Meta(gt=0, le=1)] = 0.99
     variants: Annotated[tuple[str, ...], Meta(min_length=1)] = ALL_VARIANTS
+    pack: Literal["passed", "preferred"] = "passed"
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     trust: bool = False
     seconds: Annotated[float, Meta(gt=0, le=60)] = 1.0
