@@ -28,8 +28,7 @@ KEYS = {
     "source": ("model", "labels", "task", "shapes", "trust"),
     "convert": ("model", "shapes", "trust"),
     "verify": ("task", "metric", "gate", "seconds"),
-    "pack": ("model", "package", "input", "labels", "task", "metric", "gate", "variants",
-             "pack"),
+    "pack": ("model", "package", "input", "labels", "task", "metric", "gate", "variants", "pack"),
 }
 # What of the converters each step hangs on.
 CODE = {

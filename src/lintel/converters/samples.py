@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lintel.converters.errors import ConversionError
-from lintel.converters.examples import ONLY_INPUT, Feed, Tensor
+from lintel.converters.examples import ONLY_INPUT, Feed, Tensor, load_outputs, save_outputs
 from lintel.converters.files import digest
 from lintel.edge.errors import LintelError
 from lintel.edge.images import decode
@@ -62,6 +63,7 @@ def read_samples(
     expected: Input | None,
     reader: Callable[[], Iterable[Any]] | None = None,
     labels: Sequence[str] = (),
+    spool: Path = Path(),
 ) -> Samples:
     """Finds the examples of a source.
 
@@ -72,13 +74,14 @@ def read_samples(
         reader: A recipe's own; it takes the place of `source`, and yields feeds, or pairs of a
             feed and a label.
         labels: Names of the classes in the model's order; empty: subfolders in alphabetical order.
+        spool: Folder for what a reader yields, which memory may be too small for.
 
     Raises:
         ConversionError: There are none, or they cannot be read.
     """
     path = Path(source)
     if reader is not None:
-        return _ordered(_read(reader), ())
+        return _ordered(_read(reader, spool), ())
     if path.is_dir():
         return _read_folder(path, expected, labels)
     if path.suffix == ".npz" and path.is_file():
@@ -177,18 +180,27 @@ def _read_arrays(path: Path) -> list[Sample]:
     ]
 
 
-def _read(reader: Callable[[], Iterable[Any]]) -> list[Sample]:
+def _read(reader: Callable[[], Iterable[Any]], spool: Path) -> list[Sample]:
+    shutil.rmtree(spool, ignore_errors=True)
+    spool.mkdir(parents=True)
     samples = []
-    for item in islice(reader(), _MOST_READ):
+    for index, item in enumerate(islice(reader(), _MOST_READ)):
         feed, label = item if isinstance(item, tuple) and len(item) == 2 else (item, None)
-        samples.append(_sample(feed, label))
+        read = _sample(feed, label)
+        path = spool / f"{index:06d}.npz"
+        save_outputs({name: np.asarray(value) for name, value in _named(feed).items()}, path)
+        samples.append(Sample(read.key, partial(load_outputs, path), label))
     if not samples:
         raise ConversionError("The recipe's reader gives no example.")
     return samples
 
 
+def _named(feed: Feed) -> Mapping[str, Tensor]:
+    return feed if isinstance(feed, Mapping) else {ONLY_INPUT: feed}
+
+
 def _sample(feed: Feed, label: Any) -> Sample:
-    named = feed if isinstance(feed, Mapping) else {ONLY_INPUT: feed}
+    named = _named(feed)
     hashed = hashlib.sha256()
     for name in sorted(named):
         hashed.update(name.encode() + np.ascontiguousarray(named[name]).tobytes())

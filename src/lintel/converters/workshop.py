@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import re
@@ -62,7 +63,7 @@ class Workshop:
         """
         log = self.place("log")
         plain = {
-            key: str(value) if isinstance(value, Path) else value
+            key: str(value.absolute()) if isinstance(value, Path) else value
             for key, value in arguments.items()
         }
         worker = self._start()
@@ -99,14 +100,16 @@ class Workshop:
 
     def _start(self) -> subprocess.Popen[str]:
         if self._worker is None:
-            self._worker = subprocess.Popen(
-                [sys.executable, "-m", "lintel.converters.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=(self.scratch / "worker.log").open("ab"),
-                text=True,
-                env={**os.environ, **_ENVIRONMENT},
-            )
+            with (self.scratch / "worker.log").open("ab") as log:
+                self._worker = subprocess.Popen(
+                    [sys.executable, "-m", "lintel.converters.worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    # TensorFlow leaves files behind in a fork that ends.
+                    env={**os.environ, **_ENVIRONMENT, "TMPDIR": self._scratch.name},
+                )
         return self._worker
 
     def _stop(self) -> None:
@@ -114,8 +117,9 @@ class Workshop:
         if worker is None:
             return
         for pipe in (worker.stdin, worker.stdout):
-            if pipe:
-                pipe.close()
+            with contextlib.suppress(BrokenPipeError):
+                if pipe:
+                    pipe.close()
         try:
             worker.wait(timeout=5)
         except subprocess.TimeoutExpired:
