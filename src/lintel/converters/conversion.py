@@ -111,7 +111,11 @@ class SourceModel:
         began = time.monotonic()
         form, precision = format_of(out_file), Precision(precision)
         check_precision(form, precision)
-        identify(self.path)
+        if identify(self.path).is_trees and (form, precision) != ("onnx", Precision.FLOAT32):
+            raise ConversionError(
+                f"{self.path.name} is a model of tables, and becomes ONNX in float32 only: choose"
+                " the variant onnx-float32."
+            )
         if precision.needs_calibration and calibration is None:
             raise ConversionError(
                 f"The precision {precision} needs examples to calibrate with: give --calibrate."

@@ -13,7 +13,7 @@ from lintel.converters import layers
 from lintel.converters.errors import ConversionError
 from lintel.converters.examples import save_outputs
 from lintel.converters.precision import Precision
-from lintel.converters.sources import Kind, identify, opening
+from lintel.converters.sources import Kind, opening
 
 _TENSORFLOW = ("tensorflow", "keras")
 _ONNX = ("onnx", "onnxruntime", "onnxruntime.quantization")
@@ -31,13 +31,14 @@ _LIBRARIES: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def load_libraries(job: str, model: str) -> None:
+def load_libraries(job: str, model: str, options: Mapping[str, Any] | None = None) -> None:
     """Imports what a job needs, before it is forked: once for all jobs.
 
     Raises:
-        ConversionError: A library is not installed.
+        ConversionError: A library is not installed, or the model is code and not trusted.
     """
-    own = _LIBRARIES[identify(Path(model))]
+    trust = bool(options and options["trust"])
+    own = _LIBRARIES[opening.identify_trusted(Path(model), trust=trust)]
     besides = {
         "convert_tflite": ("tensorflow",),
         "tflite_layers": ("tensorflow",),

@@ -11,7 +11,7 @@ import msgspec
 from lintel.converters.conversion import SourceModel
 from lintel.converters.errors import ConversionError
 from lintel.converters.recipe import ALL_VARIANTS, Data, Recipe, parse_variant
-from lintel.converters.sources import TensorDescription, identify
+from lintel.converters.sources import Kind, TensorDescription, identify
 from lintel.edge.packages import Input
 
 _PICTURE_AXES = 4
@@ -32,7 +32,7 @@ def make_recipe(given: Mapping[str, Any]) -> tuple[Recipe, bool]:
         ConversionError: An option is wrong, or the model cannot be read.
     """
     model = given["model"]
-    identify(model)
+    kind = identify(model)
     if given["calibrate"] is None:
         raise ConversionError(
             "There is no data to calibrate and to verify with: give --calibrate with a folder of"
@@ -40,7 +40,7 @@ def make_recipe(given: Mapping[str, Any]) -> tuple[Recipe, bool]:
         )
     if not 0 < given["gate"] <= 1:
         raise ConversionError("The gate is a share of 1, such as 0.99 or 0.999.")
-    variants = _variants(given)
+    variants = _variants(given, kind)
     shapes = _shapes(given["shapes"])
     inputs, _ = SourceModel(model, given["trust"], shapes).describe()
     package = {key: given[key] for key in ("name", "licence") if given[key]}
@@ -66,10 +66,11 @@ def _data(path: Path | None) -> Data | None:
     return None if path is None else Data(path=str(path.absolute()), count=1000)
 
 
-def _variants(given: Mapping[str, Any]) -> tuple[str, ...]:
+def _variants(given: Mapping[str, Any], kind: Kind) -> tuple[str, ...]:
     for name in given["variants"]:
         parse_variant(name)
-    chosen = given["variants"] or ALL_VARIANTS
+    every = ("onnx-float32",) if kind.is_trees else ALL_VARIANTS
+    chosen = given["variants"] or every
     formats = given["formats"] or ("litert", "onnx")
     left = tuple(name for name in chosen if name.partition("-")[0] in formats)
     if not left:

@@ -30,7 +30,8 @@ def main() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         try:
-            jobs.load_libraries(order["job"], order["arguments"]["model"])
+            arguments = order["arguments"]
+            jobs.load_libraries(order["job"], arguments["model"], arguments.get("options"))
             answer = _fork(order)
         except ConversionError as error:
             answer = {"problem": str(error)}

@@ -27,8 +27,6 @@ _COLOURS = {
     "int8-mixed": "#2a7f62",
     "int8-integer": "#d9a441",
     "int16x8": "#3a6ea5",
-    # Of trees.
-    "native": "#c44536",
 }
 _MOST_LAYERS = 30
 _MOST_CLASSES = 20

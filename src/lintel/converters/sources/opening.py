@@ -13,6 +13,7 @@ from lintel.converters.errors import ConversionError
 from lintel.converters.examples import Tensor, load_examples, stack_outputs
 from lintel.converters.sources.graph import Shapes, TensorDescription, TensorFlowGraph
 from lintel.converters.sources.identify import Kind, identify
+from lintel.converters.sources.trees import Trees, open_pickle, open_xgboost
 
 
 class Source(Protocol):
@@ -44,17 +45,23 @@ def open_source(path: Path, *, trust: bool = False, shapes: Shapes | None = None
     Raises:
         ConversionError: It cannot be read, or holds code and is not trusted.
     """
-    kind = _checked(path, trust=trust)
+    kind = identify_trusted(path, trust=trust)
     if kind.is_tensorflow:
         return _TensorFlowSource(open_graph(path, trust=trust, shapes=shapes))
+    if kind.is_trees:
+        return _open_trees(path, kind)
+    if kind is not Kind.ONNX:
+        from lintel.converters.sources.torch import open_torch  # noqa: PLC0415
+
+        return open_torch(path, shapes or {}, is_pickle=kind is Kind.TORCH_PICKLE)
     from lintel.converters.sources import onnx_model  # noqa: PLC0415
 
-    return onnx_model.OnnxSource(open_onnx(path, trust=trust, shapes=shapes))
+    return onnx_model.OnnxSource(onnx_model.open_onnx_file(path, shapes or {}, as_is=True))
 
 
 def open_graph(path: Path, *, trust: bool = False, shapes: Shapes | None = None) -> TensorFlowGraph:
     """Opens a model as TensorFlow runs it; see open_source."""
-    kind = _checked(path, trust=trust)
+    kind = identify_trusted(path, trust=trust)
     if kind is Kind.SAVED_MODEL:
         from lintel.converters.sources.saved_model import open_saved_model  # noqa: PLC0415
 
@@ -77,7 +84,7 @@ def open_graph(path: Path, *, trust: bool = False, shapes: Shapes | None = None)
 
 def open_onnx(path: Path, *, trust: bool = False, shapes: Shapes | None = None) -> Any:
     """Opens a model as a float32 ONNX ModelProto; see open_source."""
-    kind = _checked(path, trust=trust)
+    kind = identify_trusted(path, trust=trust)
     if kind.is_tensorflow:
         from lintel.converters.targets.onnx_export import export_onnx  # noqa: PLC0415
 
@@ -86,7 +93,16 @@ def open_onnx(path: Path, *, trust: bool = False, shapes: Shapes | None = None) 
         from lintel.converters.sources.onnx_model import open_onnx_file  # noqa: PLC0415
 
         return open_onnx_file(path, shapes or {})
-    raise ConversionError(f"{path.name} cannot become ONNX.")
+    if kind.is_trees:
+        return _open_trees(path, kind).export()
+    from lintel.converters.sources import torch  # noqa: PLC0415
+
+    is_pickle = kind is Kind.TORCH_PICKLE
+    return torch.export_torch(torch.open_program(path, shapes or {}, is_pickle=is_pickle))
+
+
+def _open_trees(path: Path, kind: Kind) -> Trees:
+    return open_xgboost(path) if kind is Kind.XGBOOST else open_pickle(path)
 
 
 @dataclass(frozen=True)
@@ -107,7 +123,7 @@ class _TensorFlowSource:
         """See Source.run."""
         import tensorflow as tf  # noqa: PLC0415 -- takes seconds
 
-        call = tf.function(lambda *tensors: list(self.graph.call(*tensors)))
+        call = tf.function(lambda *tensors: list(self.graph.call(*tensors)), autograph=False)
         names = tuple(d.name for d in self.inputs)
         ranks = tuple(len(d.shape) for d in self.inputs)
 
@@ -120,7 +136,12 @@ class _TensorFlowSource:
         return stack_outputs(results())
 
 
-def _checked(path: Path, *, trust: bool) -> Kind:
+def identify_trusted(path: Path, *, trust: bool) -> Kind:
+    """Tells what kind of model a file or folder is; nothing of it is run.
+
+    Raises:
+        ConversionError: It is code, and not trusted.
+    """
     kind = identify(path)
     if kind.is_code and not trust:
         raise ConversionError(
