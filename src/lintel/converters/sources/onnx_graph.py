@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from lintel.converters.errors import ConversionError
-from lintel.converters.sources.graph import TensorFlowGraph, plain_names
+from lintel.converters.sources.graph import TensorFlowGraph
 from lintel.converters.sources.onnx_model import describe_inputs
 
 TO_LAST = (0, 2, 3, 1)
@@ -120,11 +120,8 @@ def open_onnx_graph(model: Any, name: str) -> TensorFlowGraph:
             values |= {key: v for key, v in zip(node.output, results, strict=False) if key}
         return [_settled(values[key]) for key in output_names]
 
-    inputs = tuple(
-        type(d)(plain, fixed[d.name], d.dtype)
-        for plain, d in zip(plain_names(input_names), graph.inputs, strict=True)
-    )
-    return TensorFlowGraph(call, inputs, plain_names(output_names))
+    inputs = tuple(type(d)(d.name, fixed[d.name], d.dtype) for d in graph.inputs)
+    return TensorFlowGraph(call, inputs, tuple(output_names))
 
 
 def _settled(value: Value) -> Any:

@@ -10,13 +10,19 @@ import numpy as np
 
 from lintel.converters.errors import ConversionError
 from lintel.converters.examples import Tensor, load_examples, stack_outputs
-from lintel.converters.sources.graph import Shapes, TensorDescription, fix_lengths
+from lintel.converters.sources.graph import (
+    Shapes,
+    TensorDescription,
+    fix_lengths,
+    plain_names,
+)
 
 # What the device's ONNX Runtime understands since 1.20.
 _NEWEST_OPSET = 21
 _NEWEST_IR = 10
 _OLDEST_RUN = 7
-_OLD_OPSET = 13
+# The first that knows a scale a channel.
+_OLDEST_QUANTIZED = 13
 
 
 class OnnxSource:
@@ -50,12 +56,13 @@ class OnnxSource:
         return stack_outputs(results())
 
 
-def open_onnx_file(path: Path, shapes: Shapes) -> Any:
+def open_onnx_file(path: Path, shapes: Shapes, *, as_is: bool = False) -> Any:
     """Reads a .onnx file, with the weights that lie beside it, and brings it up to date.
 
     Args:
         path: The file.
         shapes: Lengths of axes that have any.
+        as_is: Leave an old opset as it is, if ONNX Runtime runs it.
 
     Raises:
         ConversionError: It is none, or has what ONNX Runtime does not run.
@@ -65,7 +72,7 @@ def open_onnx_file(path: Path, shapes: Shapes) -> Any:
 
     try:
         model = onnx.load_model(path)
-        onnx.checker.check_model(model)
+        _check(model)
     except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as error:
         short = str(error).strip().partition("\n")[0][:160]
         raise ConversionError(
@@ -74,13 +81,59 @@ def open_onnx_file(path: Path, shapes: Shapes) -> Any:
     opset = max((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), default=0)
     if opset > _NEWEST_OPSET:
         model = _brought_to(_NEWEST_OPSET, model, path)
-    elif opset < _OLDEST_RUN:
-        # Below that ONNX Runtime has no operators.
-        model = _brought_to(_OLD_OPSET, model, path)
+    elif opset < (_OLDEST_RUN if as_is else _OLDEST_QUANTIZED):
+        model = _brought_to(_OLDEST_QUANTIZED, model, path)
     model.ir_version = min(model.ir_version, _NEWEST_IR)
     _refuse_foreign(model, path)
+    _simplify_names(model)
     _fix_shapes(model, shapes)
     return model
+
+
+def _simplify_names(model: Any) -> None:
+    """Gives inputs and outputs names that every runtime takes: the same in all variants."""
+    places = [place.name for place in (*model.graph.input, *model.graph.output)]
+    plain = plain_names(places)
+    changed = {old: new for old, new in zip(places, plain, strict=True) if old != new}
+    if changed:
+        rename_values(model, changed)
+
+
+def rename_values(model: Any, new_names: dict[str, str]) -> None:
+    """Renames values of an ONNX model, and frees the names that this takes."""
+    content = model.graph
+    taken = {name for node in content.node for name in (*node.input, *node.output)}
+    for name in set(new_names.values()) & taken - set(new_names):
+        new_names[name] = f"{name}__inner"
+    _rename_in(content, new_names)
+
+
+def _rename_in(graph: Any, new_names: dict[str, str]) -> None:
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for index, name in enumerate(names):
+                names[index] = new_names.get(name, name)
+        for attribute in node.attribute:
+            for body in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                _rename_in(body, new_names)
+    for place in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        place.name = new_names.get(place.name, place.name)
+
+
+def _check(model: Any) -> None:
+    """Checks a model as onnx does, but for shapes of outputs: a runtime finds them itself."""
+    import onnx  # noqa: PLC0415 -- large
+
+    bare = [
+        value.type.tensor_type
+        for value in model.graph.output
+        if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape")
+    ]
+    for kind in bare:
+        kind.shape.SetInParent()
+    onnx.checker.check_model(model)
+    for kind in bare:
+        kind.ClearField("shape")
 
 
 def describe_inputs(model: Any) -> tuple[TensorDescription, ...]:

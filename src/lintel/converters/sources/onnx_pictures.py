@@ -140,7 +140,9 @@ def pool(inputs: Sequence[Value | None], given: Attributes, *, is_max: bool) -> 
     if given.get("count_include_pad", 0):
         return Value(mean, True)
     ones = np.pad(np.ones((1, *tensor.shape[1:3], 1), np.float32), fill)
-    share = tf.nn.avg_pool2d(ones, kernel, strides, "VALID").numpy()
+    # Known at once, and not a part of the graph.
+    with tf.init_scope():
+        share = tf.nn.avg_pool2d(ones, kernel, strides, "VALID").numpy()
     return Value(mean / share, True)
 
 

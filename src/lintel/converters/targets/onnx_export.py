@@ -7,6 +7,7 @@ from typing import Any
 
 from lintel.converters.errors import ConversionError
 from lintel.converters.sources import TensorFlowGraph
+from lintel.converters.sources.onnx_model import rename_values
 from lintel.converters.targets.onnx_order import settle
 from lintel.converters.targets.tflite import input_specs
 
@@ -26,7 +27,9 @@ def export_onnx(graph: TensorFlowGraph) -> Any:
     import tf2onnx  # noqa: PLC0415 -- as above
 
     specs = input_specs(graph)
-    function = tf.function(lambda *tensors: list(graph.call(*tensors)), input_signature=specs)
+    function = tf.function(
+        lambda *tensors: list(graph.call(*tensors)), input_signature=specs, autograph=False
+    )
     problems = _Problems()
     logging.getLogger("tf2onnx").addHandler(problems)
     try:
@@ -79,17 +82,3 @@ def _rename(model: Any, graph: TensorFlowGraph) -> None:
             "An output of the model is one of its inputs, or there twice: leave it out."
         )
     rename_values(model, {place.name: name for place, name in zip(places, wanted, strict=True)})
-
-
-def rename_values(model: Any, new_names: dict[str, str]) -> None:
-    """Renames values of an ONNX model's main graph, and frees the names that this takes."""
-    content = model.graph
-    taken = {name for node in content.node for name in (*node.input, *node.output)}
-    for name in set(new_names.values()) & taken - set(new_names):
-        new_names[name] = f"{name}__inner"
-    for node in content.node:
-        for names in (node.input, node.output):
-            for index, name in enumerate(names):
-                names[index] = new_names.get(name, name)
-    for place in (*content.input, *content.output, *content.value_info, *content.initializer):
-        place.name = new_names.get(place.name, place.name)

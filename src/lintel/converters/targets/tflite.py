@@ -96,7 +96,7 @@ def save_frozen(graph: TensorFlowGraph, folder: Path) -> None:
     specs = input_specs(graph)
     frozen = freeze(graph)
 
-    @tf.function(input_signature=specs)  # type: ignore[untyped-decorator, unused-ignore]
+    @tf.function(input_signature=specs, autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
     def serve(*tensors: Any) -> Any:
         return dict(zip(graph.outputs, tf.nest.flatten(frozen(*tensors)), strict=True))
 
@@ -118,7 +118,8 @@ def freeze(graph: TensorFlowGraph) -> Any:
     import tensorflow as tf  # noqa: PLC0415 -- takes seconds
     from tensorflow.python.framework import convert_to_constants  # noqa: PLC0415 -- as above
 
-    function = tf.function(lambda *tensors: list(graph.call(*tensors)))
+    # Autograph would put what is raised into other words.
+    function = tf.function(lambda *tensors: list(graph.call(*tensors)), autograph=False)
     concrete = function.get_concrete_function(*input_specs(graph))
     return convert_to_constants.convert_variables_to_constants_v2(
         concrete, lower_control_flow=False, aggressive_inlining=True
