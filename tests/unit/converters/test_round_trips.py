@@ -1,0 +1,162 @@
+"""Real small models become every variant, and each agrees with its source within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lintel.converters import ConversionError, SourceModel, agreement
+from lintel.converters.operators import slow_operators
+from lintel.converters.precision import (
+    PRECISIONS_OF_FORMAT,
+    SUFFIX_OF_FORMAT,
+    Format,
+    Precision,
+    format_of,
+)
+from lintel.converters.workshop import Workshop
+
+# The share of the outputs' variance that has to be kept.
+LEAST_KEPT = {
+    "float32": 0.999999,
+    "float16": 0.9999,
+    "dynamic": 0.99,
+    "int8": 0.97,
+    "int8-integer": 0.97,
+    "int16x8": 0.98,
+}
+DATA = {
+    "lenet.keras": "digits",
+    "separable.keras": "digits",
+    "detector.keras": "scenes",
+    "lstm.keras": "series",
+}
+VARIANTS = [
+    (form, precision)
+    for form, precisions in PRECISIONS_OF_FORMAT.items()
+    for precision in precisions
+]
+
+OpenModel = Callable[[str], SourceModel]
+Read = Callable[[str], list[Any]]
+Run = Callable[[Path, list[Any]], dict[str, Any]]
+
+
+@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize(("form", "precision"), VARIANTS)
+def test_every_variant_agrees_with_its_source(
+    name: str,
+    form: Format,
+    precision: Precision,
+    open_model: OpenModel,
+    examples: Read,
+    run_file: Run,
+    tmp_path: Path,
+) -> None:
+    source, rows = open_model(name), examples(DATA[name])
+    calibration, held = rows[:40], rows[-20:]
+    file = tmp_path / f"made{SUFFIX_OF_FORMAT[form]}"
+    source.convert(file, precision, calibration)
+    expected = source.run(held)
+    outputs = run_file(file, held)
+    assert outputs.keys() == expected.keys()
+    kept = agreement(expected, is_classifier=False).compute(outputs)
+    assert kept >= LEAST_KEPT[precision]
+
+
+def test_names_are_kept(open_model: OpenModel) -> None:
+    inputs, outputs = open_model("detector.keras").describe()
+    assert [(value.name, value.shape) for value in inputs] == [("pixels", (1, 32, 32, 3))]
+    assert set(outputs) == {"scores", "boxes"}
+
+
+def test_int8_takes_a_quarter_of_the_room_and_is_all_on_the_fast_path(
+    open_model: OpenModel, examples: Read, tmp_path: Path
+) -> None:
+    source, rows = open_model("separable.keras"), examples("digits")[:40]
+    for suffix in (".tflite", ".onnx"):
+        float32 = source.convert(tmp_path / f"float32{suffix}")
+        int8 = source.convert(tmp_path / f"int8{suffix}", "int8", rows)
+        assert int8.size_bytes < 1.6 * float32.size_bytes
+        assert slow_operators(int8.file).keys() <= {"SOFTMAX", "QUANTIZE", "DEQUANTIZE", "MEAN"}
+
+
+def test_recurrent_models_need_no_operator_of_tensorflow(
+    open_model: OpenModel, tmp_path: Path
+) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    made = open_model("lstm.keras").convert(tmp_path / "lstm.tflite")
+    codes = schema.ModelT.InitFromPackedBuf(made.file.read_bytes(), 0).operatorCodes
+    assert codes
+    assert not any(code.customCode for code in codes)
+
+
+@pytest.mark.parametrize("name", ["lenet-keras2.h5", "lenet-keras3.h5", "lenet-saved"])
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_older_forms_of_keras_are_read(
+    name: str, suffix: str, open_model: OpenModel, examples: Read, run_file: Run, tmp_path: Path
+) -> None:
+    source, rows = open_model(name), examples("digits")[:10]
+    file = tmp_path / f"made{suffix}"
+    source.convert(file)
+    expected = source.run(rows)
+    assert agreement(expected, is_classifier=False).compute(run_file(file, rows)) > 0.999999
+
+
+@pytest.mark.parametrize("name", ["trees.ubj", "trees.json"])
+def test_a_thousand_trees_become_one_operator(
+    name: str, open_model: OpenModel, examples: Read, run_file: Run, tmp_path: Path
+) -> None:
+    source = open_model(name)
+    rows = examples("rows")[:50]
+    made = source.convert(tmp_path / "trees.onnx")
+    expected = source.run(rows)
+    assert agreement(expected, is_classifier=False).compute(run_file(made.file, rows)) > 0.999999
+    with pytest.raises(ConversionError, match="float32 only"):
+        source.convert(tmp_path / "trees.tflite")
+
+
+def test_the_same_model_gives_the_same_bytes_in_another_process(
+    open_model: OpenModel, examples: Read, models: Path, tmp_path: Path
+) -> None:
+    rows = examples("digits")[:12]
+    with Workshop() as other:
+        sources = (
+            open_model("separable.keras"),
+            SourceModel(models / "separable.keras", workshop=other),
+        )
+        for suffix, precision in ((".tflite", "int8"), (".onnx", "float32"), (".onnx", "int8")):
+            made = [
+                source.convert(tmp_path / f"{index}{suffix}", precision, rows).file.read_bytes()
+                for index, source in enumerate(sources)
+            ]
+            assert made[0] == made[1]
+
+
+def test_a_file_that_is_right_already_is_left_alone(open_model: OpenModel, tmp_path: Path) -> None:
+    file = tmp_path / "made.onnx"
+    source = open_model("lenet.keras")
+    source.convert(file)
+    before = file.stat()
+    source.convert(file)
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert format_of(file) == "onnx"
+
+
+def test_a_converter_that_is_killed_takes_nothing_with_it(models: Path, tmp_path: Path) -> None:
+    with Workshop() as workshop:
+        source = SourceModel(models / "lenet.keras", workshop=workshop)
+        source.describe()
+        worker = workshop._worker
+        assert worker is not None
+        worker.kill()
+        worker.wait()
+        with pytest.raises(ConversionError, match="has ended"):
+            source.convert(tmp_path / "made.tflite")
+        assert not list(tmp_path.iterdir())
+        assert source.convert(tmp_path / "made.tflite").size_bytes > 0
+        assert [path.name for path in tmp_path.iterdir()] == ["made.tflite"]
