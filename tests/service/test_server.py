@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import grpc
@@ -21,6 +22,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from lintel.edge.errors import SettingsInvalidError
 from lintel.edge.service import DeviceServer
+from lintel.edge.service.calls import CallInterceptor
 from lintel.inference import open_inference_pb2, open_inference_pb2_grpc
 from lintel.v1 import face_pb2, face_pb2_grpc, image_pb2, video_pb2_grpc
 
@@ -83,6 +85,33 @@ class TestLimits:
             assert int(trailers["grpc-retry-pushback-ms"]) == delay.total_seconds() * 1000
             assert all(len(call.result().results) == 8 for call in accepted)
             assert faces.DetectFaces(detect(plain_jpeg)).results
+
+    def test_a_flood_that_is_not_seen_at_once_is_not_taken_for_cancelled(
+        self,
+        start_device: StartDevice,
+        plain_jpeg: bytes,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        device = start_device()
+        released = threading.Event()
+        intercept = CallInterceptor.intercept_service
+
+        def stall(interceptor: CallInterceptor, *arguments: Any) -> Any:
+            released.wait()
+            return intercept(interceptor, *arguments)
+
+        monkeypatch.setattr(CallInterceptor, "intercept_service", stall)
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            faces = face_pb2_grpc.FaceServiceStub(channel)
+            try:
+                flood = [faces.DetectFaces.future(detect(plain_jpeg)) for _ in range(2500)]
+                # What was sent before it on the same connection has arrived by then.
+                last = faces.DetectFaces.future(detect(plain_jpeg), timeout=1)
+                assert last.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            finally:
+                released.set()
+            codes = {call.code() for call in flood}
+        assert codes <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
     def test_probes_are_answered_under_any_load(
         self, start_device: StartDevice, slow_request: face_pb2.DetectFacesRequest

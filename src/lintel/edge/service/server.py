@@ -55,6 +55,9 @@ FACE_SERVICE = SERVICES[0]
 # Calls that may wait to be refused or to probe. Beyond, gRPC refuses them itself at once, without
 # details: in a flood a prompt answer and bounded memory are worth more than the hint.
 WAITING_TO_BE_REFUSED = 32
+# Calls that have arrived and that Python has not seen yet. gRPC cancels some of those beyond a
+# thousand by default, and all beyond 3000, as if their callers had wanted it.
+UNSEEN_CALLS = 3000
 # Only the owner and the group may connect to a Unix socket.
 SOCKET_MODE = 0o660
 
@@ -246,6 +249,8 @@ def channel_options(settings: Server) -> list[tuple[str, int]]:
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         # Connections that open and stay silent would hold file descriptors.
         ("grpc.server_handshake_timeout_ms", round(settings.receive_timeout_s * 1000)),
+        ("grpc.server.max_pending_requests", UNSEEN_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", UNSEEN_CALLS),
         # Two servers on one port would share its calls and look broken at random.
         ("grpc.so_reuseport", 0),
     ]
