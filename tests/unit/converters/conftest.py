@@ -28,18 +28,24 @@ def libraries() -> None:
 
 
 @pytest.fixture(scope="session")
+def fill() -> Callable[[str, Path], Path]:
+    """Has a script of this folder fill a folder: fill(script, folder)."""
+    return _fill
+
+
+@pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that make_models.py fills."""
-    return _filled("make_models.py", tmp_path_factory.mktemp("models"))
+    return _fill("make_models.py", tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="session")
 def onnx_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that make_onnx_models.py fills."""
-    return _filled("make_onnx_models.py", tmp_path_factory.mktemp("onnx-models"))
+    return _fill("make_onnx_models.py", tmp_path_factory.mktemp("onnx-models"))
 
 
-def _filled(script: str, folder: Path) -> Path:
+def _fill(script: str, folder: Path) -> Path:
     command = [sys.executable, Path(__file__).with_name(script), folder]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -103,6 +103,7 @@ def export_torch(program: Any) -> Any:
                 dynamo=True,
                 external_data=False,
                 opset_version=_OPSET,
+                output_names=_output_names(program),
                 verbose=False,
             )
         except Exception as error:
@@ -111,6 +112,17 @@ def export_torch(program: Any) -> Any:
                 f"The PyTorch model cannot be written as ONNX ({short}): replace what it names."
             ) from error
         return open_onnx_file(path, {})
+
+
+def _output_names(program: Any) -> list[str] | None:
+    """Returns the keys of a module that gives a dictionary, which the exporter forgets."""
+    import torch  # noqa: PLC0415 -- takes seconds
+
+    spec = program.call_spec.out_spec
+    numbered = torch.utils._pytree.tree_unflatten(list(range(spec.num_leaves)), spec)
+    if not isinstance(numbered, dict) or not all(isinstance(n, int) for n in numbered.values()):
+        return None
+    return sorted(map(str, numbered), key=lambda key: int(numbered[key]))
 
 
 def open_torch(path: Path, shapes: Shapes, *, is_pickle: bool) -> TorchSource:
