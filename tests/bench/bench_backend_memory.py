@@ -13,10 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY))
-
-from tests.builders import build_onnx, build_tflite, camera_network  # noqa: E402
+from tests.builders import build_onnx, build_tflite, camera_network
 
 STEPS = """
 import resource, sys

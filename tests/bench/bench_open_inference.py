@@ -14,36 +14,30 @@ import argparse
 import asyncio
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
 import numpy as np
+from tests.bench.support import DeviceProcess, run_device
+from tests.builders import camera_network
+from tests.tensor_packages import write_network
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY))
-
-from tests.builders import camera_network  # noqa: E402
-from tests.tensor_packages import write_network  # noqa: E402
-
-from lintel.edge.backends import open_session  # noqa: E402
-from lintel.edge.config import ModelSettings  # noqa: E402
-from lintel.edge.packages import load_package  # noqa: E402
-from lintel.inference import open_inference_pb2 as protocol  # noqa: E402
-from lintel.inference import open_inference_pb2_grpc  # noqa: E402
+from lintel.edge.backends import open_session
+from lintel.edge.config import ModelSettings
+from lintel.edge.packages import load_package
+from lintel.inference import open_inference_pb2 as protocol
+from lintel.inference import open_inference_pb2_grpc
 
 TARGET = 0.70
 IN_FLIGHT = 4
 WARM_UP_S = 0.3
-START_TIMEOUT_S = 30
 CLIENTS = ("futures", "threads", "asyncio")
 
 
@@ -64,12 +58,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_network(folder / "models", "camera", camera_network())
-        with run_device(folder) as addresses:
-            compare(folder / "models" / model, addresses, options)
+        with run_device(folder, f'[models]\ndirectory = "{folder}/models"') as device:
+            compare(folder / "models" / model, device, options)
 
 
-def compare(package: Path, addresses: dict[str, str], options: argparse.Namespace) -> None:
+def compare(package: Path, device: DeviceProcess, options: argparse.Namespace) -> None:
     """Measures everything in turn, round by round, and prints the medians."""
+    addresses = {"TCP": device.tcp, "Unix socket": device.unix}
     ways = [(place, client) for place in addresses for client in options.clients]
     reference = Reference(package)
     references: list[float] = []
@@ -78,7 +73,8 @@ def compare(package: Path, addresses: dict[str, str], options: argparse.Namespac
     for _ in range(options.rounds):
         for place, client in ways:
             references.append(reference.measure(options.seconds))
-            command = [sys.executable, __file__, "--client", client, "--backend", options.backend]
+            command = [sys.executable, "-m", "tests.bench.bench_open_inference"]
+            command += ["--client", client, "--backend", options.backend]
             command += ["--address", addresses[place], "--seconds", str(options.seconds)]
             told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
             ratios[place, client].append(told["calls_per_s"] / references[-1])
@@ -110,34 +106,6 @@ class Reference:
             self._session.run(self._feeds)
             runs += 1
         return runs / (time.perf_counter() - began)
-
-
-@contextmanager
-def run_device(folder: Path) -> Iterator[dict[str, str]]:
-    """Runs `lintel serve` until the end, and gives its addresses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        tcp = f"127.0.0.1:{probe.getsockname()[1]}"
-    addresses = {"TCP": tcp, "Unix socket": f"unix:{folder}/socket"}
-    config = folder / "lintel.toml"
-    config.write_text(
-        f"[server]\nlisten = {json.dumps(list(addresses.values()))}\n"
-        f'[models]\ndirectory = "{folder}/models"\n'
-    )
-    lintel = str(Path(sys.executable).with_name("lintel"))
-    process = subprocess.Popen([lintel, "serve", "--config", str(config)])
-    try:
-        with grpc.insecure_channel(tcp) as channel:
-            stub = open_inference_pb2_grpc.GRPCInferenceServiceStub(channel)
-            stub.ModelMetadata(
-                protocol.ModelMetadataRequest(name="camera-litert"),
-                wait_for_ready=True,
-                timeout=START_TIMEOUT_S,
-            )
-        yield addresses
-    finally:
-        process.terminate()
-        process.wait(START_TIMEOUT_S)
 
 
 def measure(client: str, address: str, model: str, seconds: float) -> dict[str, float]:

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import grpc
 import psutil
 import pytest
-from google.protobuf.message import Message
 
 PATIENCE_S = 30.0
 
@@ -100,17 +98,3 @@ def serve_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPro
 def wait() -> Callable[..., None]:
     """Polls a condition until it holds; fails after `seconds`."""
     return wait_until
-
-
-@pytest.fixture(scope="session")
-def outcome_of() -> Callable[[Callable[[], Message]], str]:
-    """Makes a call, and returns the name of its status."""
-
-    def call(make: Callable[[], Message]) -> str:
-        try:
-            make()
-        except grpc.RpcError as error:
-            return str(error.code().name)
-        return "OK"
-
-    return call
