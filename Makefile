@@ -22,9 +22,11 @@ $(VENV)/.device: $(BUILD)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-# What tests and checks need besides.
-$(VENV)/.dev: $(VENV)/.device
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+# What tests and checks need besides: the converters, and the peers that the lab compares with.
+PEERS := src/lintel/lab/peers/requirements.txt
+$(VENV)/.dev: $(VENV)/.device $(PEERS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,convert]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(LEGACY_KERAS) -r $(PEERS)
 	@touch $@
 
 run: $(VENV)/.device ## Set everything up and start the device server

@@ -18,11 +18,13 @@ endif
 $(eval $(subst @@,$(NEWLINE),$(RULES)))
 endif
 
-# What `lintel-convert` needs besides. tf-keras asks for a distribution named tensorflow, which
-# tensorflow-cpu is under another name.
+# tf-keras asks for a distribution named tensorflow, which tensorflow-cpu is under another name.
+LEGACY_KERAS := 'tf-keras>=2.20,<2.22'
+
+# What `lintel-convert` needs besides.
 $(VENV)/.convert: $(VENV)/.device
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[convert]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'tf-keras>=2.20,<2.22'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(LEGACY_KERAS)
 	@touch $@
 
 convert: $(CONVERTED) ## Convert trained models for devices: MODEL=face VARIANT=int8 for one

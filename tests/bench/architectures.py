@@ -96,7 +96,23 @@ def build(name: str, folder: Path) -> None:
 
     for kit, suffix in ((tf_keras, ".h5"), (keras, ".keras")):
         kit.utils.set_random_seed(0)
-        NETWORKS[name](kit).save(folder / f"{name}{suffix}")
+        model = NETWORKS[name](kit)
+        _settle(model)
+        model.save(folder / f"{name}{suffix}")
+
+
+def _settle(model: Any) -> None:
+    """Has normalisations see pictures: in a new network signals die away from layer to layer."""
+    normalising = [layer for layer in model.layers if hasattr(layer, "moving_variance")]
+    if not normalising:
+        return
+    usual = normalising[0].momentum
+    for layer in normalising:
+        layer.momentum = 0.0
+    shape = (4, *model.input.shape[1:])
+    model(np.random.default_rng(1).uniform(0, 255, shape).astype(np.float32), training=True)
+    for layer in normalising:
+        layer.momentum = usual
 
 
 def main(names: list[str]) -> None:

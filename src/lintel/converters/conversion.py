@@ -124,7 +124,7 @@ class SourceModel:
         order: dict[str, Any] = {
             "out": made,
             "precision": str(precision),
-            "examples": str(self.keep(calibration)) if precision.needs_calibration else None,
+            "examples": self.keep(calibration) if precision.needs_calibration else None,
             "float_layers": list(float_layers),
             "scratch": scratch or self.work.place("scratch"),
         }

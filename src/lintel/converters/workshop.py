@@ -107,7 +107,8 @@ class Workshop:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     text=True,
-                    # TensorFlow leaves files behind in a fork that ends.
+                    # Libraries leave files behind, in either place.
+                    cwd=self.scratch,
                     env={**os.environ, **_ENVIRONMENT, "TMPDIR": self._scratch.name},
                 )
         return self._worker

@@ -15,7 +15,7 @@ import pytest
 from lintel.converters import SourceModel
 from lintel.converters.device import DeviceModel
 from lintel.converters.examples import stack_outputs
-from lintel.converters.workshop import Workshop
+from lintel.converters.workshop import Workshop, shared_workshop
 
 _NEEDED = ("tensorflow", "keras", "tf_keras", "tf2onnx", "sympy", "xgboost", "onnxmltools")
 
@@ -54,8 +54,10 @@ def _fill(script: str, folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def workshop() -> Iterator[Workshop]:
-    with Workshop() as made:
-        yield made
+    """The process that converts, which commands of these tests share."""
+    made = shared_workshop()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lintel.converters.command import main
+from lintel.converters.workshop import Workshop
 from lintel.edge.backends import open_session
 from lintel.edge.config import ModelSettings
 from lintel.edge.packages import load_package
@@ -19,7 +20,7 @@ Command = Callable[..., int]
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+def command(monkeypatch: pytest.MonkeyPatch, workshop: Workshop, tmp_path: Path) -> Command:
     """Runs a command line in an empty folder, and returns its exit status."""
     monkeypatch.chdir(tmp_path)
 
