@@ -13,11 +13,12 @@ from typing import NoReturn
 
 import click
 
+from lintel.lab.commands.calibrate import calibrate
 from lintel.lab.commands.evaluate import evaluate
 from lintel.lab.commands.inspect import inspect
 from lintel.lab.commands.statuses import COULD_NOT, DONE, INTERRUPTED
 
-COMMANDS: tuple[click.Command, ...] = (inspect, evaluate)
+COMMANDS: tuple[click.Command, ...] = (inspect, evaluate, calibrate)
 
 
 @click.group(

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lintel.cli.files import refuse_existing, whole_file
-from lintel.cli.names import counted, shown
+from lintel.cli.names import shown
 from lintel.cli.options import number_option, overwrite_option
+from lintel.lab.commands.pictures import choose_pictures, data_options
 
 if TYPE_CHECKING:
-    from lintel.lab.annotations import AnnotatedPicture, AnnotationError
     from lintel.lab.evaluation import Detector
 
 PEER_PREFIX = "peer:"
-ALL_SPLITS = "all"
 
 
 @click.command(
@@ -28,26 +27,7 @@ Examples:
   lintel-lab evaluate face-haar peer:centerface --data faces/index.csv --report report.html"""
 )
 @click.argument("detectors", nargs=-1, required=True, metavar="DETECTORS...")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Annotated pictures, in any of the forms that `lintel-lab inspect` reads.",
-)
-@click.option(
-    "--split",
-    default="val",
-    show_default=True,
-    metavar="NAME",
-    help='Look at these pictures only; "all": at all of them, as always where none are told apart.',
-)
-@click.option(
-    "--source",
-    "sources",
-    multiple=True,
-    metavar="NAME",
-    help="Of this source only; may be given again.",
-)
+@data_options
 @number_option("--iou", 0.01, 1, "Least overlap of a hit. Default: 0.4.")
 @number_option(
     "--min-face",
@@ -56,8 +36,6 @@ Examples:
     "Ignore smaller faces: pixels of the short side with the picture's long side at 640."
     " Default: 24.",
 )
-@click.option("--keep-duplicates", is_flag=True, help="Count near-copies of other pictures too.")
-@click.option("--keep-whole-frames", is_flag=True, help="Count pictures of one bare face too.")
 @click.option(
     "--report",
     type=click.Path(path_type=Path),
@@ -91,7 +69,7 @@ def evaluate(
     protocol = evaluation.Protocol(
         **{name: value for name, value in given.items() if value is not None}
     )
-    split, pictures = _choose(data, **options)
+    place, pictures = choose_pictures(data, **options)
     opened = [_open(text) for text in detectors]
     with click.progressbar(
         length=len(pictures), label="Looking at pictures", file=sys.stderr
@@ -99,8 +77,7 @@ def evaluate(
         result = evaluation.evaluate(
             pictures, opened, protocol, progress=lambda _done: bar.update(1)
         )
-    place = f"{data.name}, {f'split {split}' if split else 'all splits'}"
-    summary = reports.summarise(result, f"{place}, {counted(len(pictures), 'picture')}.")
+    summary = reports.summarise(result, f"{place}.")
     click.echo(reports.to_text(summary))
     if json_file:
         with whole_file(json_file, overwrite=overwrite) as file:
@@ -109,47 +86,6 @@ def evaluate(
         with whole_file(report, overwrite=overwrite) as file:
             file.write(reports.to_html(result, summary).encode())
         click.echo(f"\n{shown(str(report))} shows curves and crops.")
-
-
-def _choose(
-    data: Path,
-    split: str,
-    sources: tuple[str, ...],
-    keep_duplicates: bool,
-    keep_whole_frames: bool,
-) -> tuple[str, tuple[AnnotatedPicture, ...]]:
-    """Reads the annotations and picks the pictures that count.
-
-    Returns:
-        The split that they are of, "" for all, and the pictures.
-    """
-    from lintel.lab.evaluation import select_pictures  # noqa: PLC0415 - as above
-
-    pictures = _read(data)
-    if split == ALL_SPLITS or not any(picture.split for picture in pictures):
-        split = ""
-    return split, select_pictures(
-        pictures,
-        split=split,
-        sources=sources,
-        duplicates=keep_duplicates,
-        whole_frames=keep_whole_frames,
-    )
-
-
-def _read(data: Path) -> tuple[AnnotatedPicture, ...]:
-    """Reads the annotations, and tells of what had to be left out of them."""
-    from lintel.lab.annotations import read_any  # noqa: PLC0415 - as above
-
-    errors: list[AnnotationError] = []
-    pictures = read_any(data, report=errors.append)
-    if errors:
-        click.echo(
-            f"{counted(len(errors), 'defect')} in the annotations left out, the first:"
-            f" {shown(str(errors[0]))}",
-            err=True,
-        )
-    return pictures
 
 
 def _open(text: str) -> Detector:

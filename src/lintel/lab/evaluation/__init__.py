@@ -1,6 +1,22 @@
 """Evaluation: detectors shown annotated pictures, measured and compared."""
 
-from lintel.lab.evaluation.detector import Detector, Found, PackageDetector, open_package
+from lintel.lab.evaluation.calibration import (
+    MARGINS,
+    Choice,
+    apply_calibration,
+    choices,
+    fit_calibration,
+    raw_scores,
+    rescored,
+    uncalibrated,
+)
+from lintel.lab.evaluation.detector import (
+    Detector,
+    Found,
+    PackageDetector,
+    find_package,
+    open_package,
+)
 from lintel.lab.evaluation.figures import (
     DetectorFigures,
     Figures,
@@ -26,6 +42,8 @@ from lintel.lab.evaluation.running import (
 __all__ = [
     "DEFAULT_PROTOCOL",
     "LOWEST_SCORE",
+    "MARGINS",
+    "Choice",
     "Detector",
     "DetectorFigures",
     "Evaluation",
@@ -37,14 +55,21 @@ __all__ = [
     "Run",
     "Scene",
     "Sighting",
+    "apply_calibration",
+    "choices",
     "compare_all",
     "evaluate",
+    "find_package",
+    "fit_calibration",
     "match_scene",
     "measure",
     "measure_all",
     "open_package",
     "open_scene",
+    "raw_scores",
+    "rescored",
     "select_pictures",
     "sources_of",
     "tally_run",
+    "uncalibrated",
 ]

@@ -93,7 +93,7 @@ class PackageDetector:
 
 
 def open_package(text: str) -> PackageDetector:
-    """Opens a model package.
+    """Opens a model package as a detector.
 
     Args:
         text: A folder with model.toml, or the name of a built-in package; "@VARIANT" may follow.
@@ -101,6 +101,22 @@ def open_package(text: str) -> PackageDetector:
     Raises:
         LabError: There is no such package, or it is no face model.
         LintelError: It is broken, or this machine cannot run it.
+    """
+    return PackageDetector(*find_package(text))
+
+
+def find_package(text: str) -> tuple[Package, str]:
+    """Reads a model package.
+
+    Args:
+        text: As for `open_package`.
+
+    Returns:
+        The package, and the name of the variant, or "auto".
+
+    Raises:
+        LabError: There is no such package.
+        LintelError: It is broken.
     """
     place, _, variant = text.rpartition("@") if "@" in text else (text, "", "")
     folder = Path(place)
@@ -112,4 +128,4 @@ def open_package(text: str) -> PackageDetector:
                 f" {', '.join(builtin)}."
             )
         folder = builtin[place]
-    return PackageDetector(load_package(folder), variant or AUTO)
+    return load_package(folder), variant or AUTO
