@@ -52,6 +52,15 @@ def plain_jpeg() -> bytes:
     return _jpeg(np.full((48, 64, 3), 90, np.uint8))
 
 
+@pytest.fixture(scope="session")
+def noise_jpeg() -> bytes:
+    """A JPEG of 800x600, small as such, of which a PNG is larger than 1 MiB."""
+    noise = np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8)
+    done, encoded = cv2.imencode(".jpg", noise, [cv2.IMWRITE_JPEG_QUALITY, 20])
+    assert done
+    return encoded.tobytes()
+
+
 @pytest.fixture
 def start_device(tmp_path: Path) -> Iterator[Callable[..., DeviceServer]]:
     """Starts devices with settings of the test's own; all are stopped at its end.

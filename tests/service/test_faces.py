@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from numpy.typing import NDArray
 
 from lintel.edge.images import ImageFormat, decode, encode
+from lintel.edge.service import DeviceServer
 from lintel.v1 import face_pb2, face_pb2_grpc, image_pb2
 
 Details = Callable[[grpc.RpcError], dict[str, Message]]
@@ -79,6 +80,23 @@ def test_a_damaged_picture_fails_alone(
     assert error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
     assert error.reason == "IMAGE_UNDECODABLE"
     assert error.field == "images[1].encoded"
+
+
+def test_a_result_that_does_not_fit_into_the_reply_fails_alone(
+    start_device: Callable[..., DeviceServer], plain_jpeg: bytes, noise_jpeg: bytes
+) -> None:
+    device = start_device({"server": {"max_message_mib": 1}})
+    request = face_pb2.BlurFacesRequest(
+        images=encoded(plain_jpeg, noise_jpeg, plain_jpeg),
+        detection=face_pb2.DetectionOptions(min_score=1.0),
+        output=face_pb2.OutputOptions(format=image_pb2.IMAGE_FORMAT_PNG),
+    )
+    with grpc.insecure_channel(device.addresses[0]) as channel:
+        results = face_pb2_grpc.FaceServiceStub(channel).BlurFaces(request).results
+    assert [result.WhichOneof("outcome") for result in results] == ["blurred", "error", "blurred"]
+    error = results[1].error
+    assert error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert (error.reason, error.field) == ("RESULT_TOO_LARGE", "images[1]")
 
 
 def test_the_face_is_destroyed_and_the_rest_is_left(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import grpc
 import numpy as np
 import pytest
+from google.protobuf.message import Message
 
 from lintel.edge.images import ImageFormat, encode
+from lintel.edge.service import DeviceServer
 from lintel.v1 import image_pb2, statistics_pb2, statistics_pb2_grpc
+
+Details = Callable[[grpc.RpcError], dict[str, Message]]
 
 
 @pytest.fixture
@@ -49,3 +55,18 @@ def test_a_picture_that_cannot_be_measured_fails_alone(
     )
     outcomes = [result.WhichOneof("outcome") for result in response.results]
     assert outcomes == ["error", "statistics"]
+
+
+def test_a_reply_that_is_too_large_all_the_same_is_refused_with_details(
+    start_device: Callable[..., DeviceServer], details_of: Details
+) -> None:
+    # So many pictures that even the errors of those whose results do not fit are too much.
+    device = start_device({"server": {"max_message_mib": 1}, "images": {"max_per_call": 4096}})
+    pixel = image_pb2.Image(encoded=encode(np.zeros((1, 1), np.uint8), ImageFormat.PNG))
+    request = statistics_pb2.ComputeImageStatisticsRequest(images=[pixel] * 4096)
+    with grpc.insecure_channel(device.addresses[0]) as channel:
+        stub = statistics_pb2_grpc.StatisticsServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.ComputeImageStatistics(request)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert details_of(caught.value)["ErrorInfo"].reason == "RESULT_TOO_LARGE"

@@ -54,6 +54,21 @@ def test_replies_come_in_order_with_what_was_asked_for(
     assert all(reply.dropped_frames == 0 for reply in replies)
 
 
+def test_a_result_that_does_not_fit_into_a_reply_leaves_the_stream_alone(
+    start_device: Callable[..., DeviceServer], plain_jpeg: bytes, noise_jpeg: bytes
+) -> None:
+    device = start_device({"server": {"max_message_mib": 1}})
+    first = config(video_pb2.VIDEO_TASK_BLUR_FACES)
+    first.config.detection.min_score = 1.0
+    first.config.output.format = image_pb2.IMAGE_FORMAT_PNG
+    requests = [first, frame(1, noise_jpeg), frame(2, plain_jpeg)]
+    with grpc.insecure_channel(device.addresses[0]) as channel:
+        replies = list(video_pb2_grpc.VideoServiceStub(channel).ProcessVideo(iter(requests)))
+    assert [reply.WhichOneof("outcome") for reply in replies] == ["error", "result"]
+    assert replies[0].error.reason == "RESULT_TOO_LARGE"
+    assert replies[0].error.field == "frame"
+
+
 def test_timings_tell_where_the_time_went(
     video: video_pb2_grpc.VideoServiceStub, face_jpeg: bytes
 ) -> None:

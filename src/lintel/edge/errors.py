@@ -105,6 +105,26 @@ class ImageUndecodableError(LintelError):
     reason = "IMAGE_UNDECODABLE"
 
 
+class ResultTooLargeError(LintelError):
+    """What was made of a picture does not fit into what is left of the reply.
+
+    Attributes:
+        actual: Bytes of the result.
+        room: Bytes that are left.
+    """
+
+    code = "INVALID_ARGUMENT"
+    reason = "RESULT_TOO_LARGE"
+
+    def __init__(self, actual: int, room: int) -> None:
+        super().__init__(
+            f"The result has {actual} bytes and the reply room for {room}: ask for another format,"
+            " a lower quality or fewer pictures."
+        )
+        self.actual = actual
+        self.room = room
+
+
 class ModelNotFoundError(LintelError):
     """No model of that name, version or kind is on the device."""
 

@@ -31,6 +31,7 @@ from lintel.edge.errors import (
     LintelError,
     NotServingError,
     OverloadedError,
+    ResultTooLargeError,
 )
 from lintel.edge.service.access import Guard, role_for
 from lintel.edge.service.admission import Admission, StreamRoom
@@ -97,6 +98,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         slow_callers: Watches over requests being received and replies being sent.
         streams: Room for streams.
         watchers: Room for those who watch the health.
+        message_bytes: The largest reply.
         observers: Told of every finished call.
     """
 
@@ -107,6 +109,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         slow_callers: SlowCallers,
         streams: StreamRoom,
         watchers: StreamRoom,
+        message_bytes: int,
         observers: tuple[Observer, ...] = (),
     ) -> None:
         self.ready = False
@@ -115,6 +118,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._slow_callers = slow_callers
         self._streams = streams
         self._watchers = watchers
+        self._message_bytes = message_bytes
         self._observers = observers
         self._probe_threads = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
         self._wrapped: dict[str, Handler] = {}
@@ -174,7 +178,7 @@ class CallInterceptor(grpc.ServerInterceptor):
                     started = time.monotonic()
                     record.queue_s = started - record.arrived_s
                     try:
-                        response = serialize(behaviour(request, context))
+                        response = self._sendable(serialize(behaviour(request, context)))
                     finally:
                         record.work_s = time.monotonic() - started
                 return response
@@ -197,13 +201,23 @@ class CallInterceptor(grpc.ServerInterceptor):
                 with room.place():
                     requests = self._received(messages, deserialize, context, False)
                     for response in behaviour(_only(requests) if one else requests, context):
-                        data = serialize(response)
+                        data = self._sendable(serialize(response))
                         # Ends when gRPC asks for the next: all of this one is then on its way.
                         with self._slow_callers.sending(context):
                             yield data
                     record.work_s = time.monotonic() - record.arrived_s
 
         return call
+
+    def _sendable(self, reply: bytes) -> bytes:
+        """Passes a reply on that gRPC will send; of others it would tell the caller alone.
+
+        Raises:
+            ResultTooLargeError: It is too large.
+        """
+        if len(reply) > self._message_bytes:
+            raise ResultTooLargeError(len(reply), self._message_bytes)
+        return reply
 
     def _received(
         self,

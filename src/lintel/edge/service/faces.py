@@ -14,12 +14,12 @@ class FaceServicer(face_pb2_grpc.FaceServiceServicer):
 
     Args:
         workbench: Does the work.
-        max_images: Most pictures in a call.
+        limits: What a call may carry.
     """
 
-    def __init__(self, workbench: Workbench, max_images: int) -> None:
+    def __init__(self, workbench: Workbench, limits: messages.CallLimits) -> None:
         self._workbench = workbench
-        self._max_images = max_images
+        self._limits = limits
 
     def DetectFaces(  # noqa: N802 - the contract's name
         self, request: face_pb2.DetectFacesRequest, context: grpc.ServicerContext
@@ -33,7 +33,7 @@ class FaceServicer(face_pb2_grpc.FaceServiceServicer):
 
         results = messages.for_each_image(
             request.images,
-            self._max_images,
+            self._limits,
             context,
             work,
             lambda error: face_pb2.DetectFacesResult(error=error),
@@ -61,7 +61,7 @@ class FaceServicer(face_pb2_grpc.FaceServiceServicer):
 
         results = messages.for_each_image(
             request.images,
-            self._max_images,
+            self._limits,
             context,
             work,
             lambda error: face_pb2.BlurFacesResult(error=error),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from lintel.edge.errors import (
     InferenceFailedError,
     InvalidArgumentError,
     LintelError,
+    ResultTooLargeError,
     TooManyImagesError,
 )
 from lintel.edge.images import ImageFormat, PixelFormat
@@ -54,8 +56,23 @@ BLUR_SHAPES = {
     face_pb2.BLUR_SHAPE_ELLIPSE: BlurShape.ELLIPSE,
 }
 DEFAULT_QUALITY = 85
+# Leaves room for what surrounds results in their reply, errors too.
+SURROUNDINGS_BYTES = 64 * 1024
 
 Value = TypeVar("Value")
+Result = TypeVar("Result", bound=Message)
+
+
+class CallLimits(NamedTuple):
+    """What a call may carry.
+
+    Attributes:
+        images: Most pictures.
+        message_bytes: Largest message, either way.
+    """
+
+    images: int
+    message_bytes: int
 
 
 def read_image(message: image_pb2.Image) -> EncodedImage | RawImage:
@@ -183,16 +200,16 @@ def write_error(error: LintelError) -> image_pb2.ImageError:
 
 def for_each_image(
     images: Sequence[image_pb2.Image],
-    limit: int,
+    limits: CallLimits,
     context: grpc.ServicerContext,
-    work: Callable[[EncodedImage | RawImage], Value],
-    failed: Callable[[image_pb2.ImageError], Value],
-) -> list[Value]:
+    work: Callable[[EncodedImage | RawImage], Result],
+    failed: Callable[[image_pb2.ImageError], Result],
+) -> list[Result]:
     """Works on the pictures of a call, so that one picture's error leaves the others alone.
 
     Args:
         images: The pictures, in order.
-        limit: Most pictures allowed.
+        limits: What the call may carry; results that no longer fit become errors.
         context: The call; work stops where its answer would reach nobody.
         work: Makes the result of a picture.
         failed: Makes the result of a picture that could not be served.
@@ -207,18 +224,35 @@ def for_each_image(
         CancelledError: The caller went away between two pictures.
     """
     if not images:
-        raise InvalidArgumentError(f"A call takes 1 to {limit} pictures, not 0.", field="images")
-    if len(images) > limit:
-        raise TooManyImagesError(len(images), limit)
+        raise InvalidArgumentError(
+            f"A call takes 1 to {limits.images} pictures, not 0.", field="images"
+        )
+    if len(images) > limits.images:
+        raise TooManyImagesError(len(images), limits.images)
     results = []
+    room = limits.message_bytes - SURROUNDINGS_BYTES
     for index, message in enumerate(images):
         if index:
             ensure_wanted(context)
         try:
-            results.append(work(read_image(message)))
+            result = work(read_image(message))
+            room -= ensure_fits(result, room)
+            results.append(result)
         except LintelError as error:
             results.append(failed(write_error(error.at(f"images[{index}]"))))
     return results
+
+
+def ensure_fits(result: Message, room: int) -> int:
+    """Returns the bytes of a result, of which a reply holds no more than `room`.
+
+    Raises:
+        ResultTooLargeError: It is larger.
+    """
+    size = result.ByteSize()
+    if size > room:
+        raise ResultTooLargeError(size, room)
+    return size
 
 
 def choose(choices: dict[Any, Value], number: int, field: str) -> Value:

@@ -26,6 +26,7 @@ from lintel.edge.service.health import SERVICE_NAME as HEALTH_SERVICE
 from lintel.edge.service.health import HealthServicer
 from lintel.edge.service.inference import InferenceServicer
 from lintel.edge.service.memory import limit_library_threads, tune_allocator
+from lintel.edge.service.messages import CallLimits
 from lintel.edge.service.slow_callers import SlowCallers
 from lintel.edge.service.statistics import StatisticsServicer
 from lintel.edge.service.video import VideoServicer
@@ -120,6 +121,7 @@ class DeviceServer:
             slow_callers,
             self._streams,
             self._watchers,
+            message_bytes(settings.server),
             self._start_metrics(closing),
         )
         closing.callback(self._interceptor.close)
@@ -132,7 +134,9 @@ class DeviceServer:
             + 2 * settings.server.max_streams
             + WAITING_TO_BE_REFUSED,
         )
-        self._video = VideoServicer(self._workbench, self._admission)
+        self._video = VideoServicer(
+            self._workbench, self._admission, message_bytes(settings.server)
+        )
         self._add_services()
 
     @property
@@ -203,12 +207,15 @@ class DeviceServer:
         return (log.observe, metrics.observe)
 
     def _add_services(self) -> None:
-        server, limit = self._server, self._settings.images.max_per_call
+        server = self._server
+        limits = CallLimits(
+            self._settings.images.max_per_call, message_bytes(self._settings.server)
+        )
         face_pb2_grpc.add_FaceServiceServicer_to_server(
-            FaceServicer(self._workbench, limit), server
+            FaceServicer(self._workbench, limits), server
         )
         statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(
-            StatisticsServicer(self._workbench, limit), server
+            StatisticsServicer(self._workbench, limits), server
         )
         video_pb2_grpc.add_VideoServiceServicer_to_server(self._video, server)
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
@@ -238,9 +245,14 @@ class DeviceServer:
         return f"{address.rpartition(':')[0]}:{port}"
 
 
+def message_bytes(settings: Server) -> int:
+    """Returns the size of the largest message, either way."""
+    return settings.max_message_mib * MEBIBYTE
+
+
 def channel_options(settings: Server) -> list[tuple[str, int]]:
     """Returns gRPC's own settings for a server."""
-    limit = settings.max_message_mib * MEBIBYTE
+    limit = message_bytes(settings)
     options = [
         ("grpc.max_receive_message_length", limit),
         ("grpc.max_send_message_length", limit),

@@ -14,12 +14,12 @@ class StatisticsServicer(statistics_pb2_grpc.StatisticsServiceServicer):
 
     Args:
         workbench: Does the work.
-        max_images: Most pictures in a call.
+        limits: What a call may carry.
     """
 
-    def __init__(self, workbench: Workbench, max_images: int) -> None:
+    def __init__(self, workbench: Workbench, limits: messages.CallLimits) -> None:
         self._workbench = workbench
-        self._max_images = max_images
+        self._limits = limits
 
     def ComputeImageStatistics(  # noqa: N802 - the contract's name
         self,
@@ -36,7 +36,7 @@ class StatisticsServicer(statistics_pb2_grpc.StatisticsServiceServicer):
 
         results = messages.for_each_image(
             request.images,
-            self._max_images,
+            self._limits,
             context,
             work,
             lambda error: statistics_pb2.ComputeImageStatisticsResult(error=error),

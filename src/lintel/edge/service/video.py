@@ -169,11 +169,13 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     Args:
         workbench: Does the work on a frame.
         admission: Whose slots the frames share with all other requests.
+        message_bytes: The largest reply.
     """
 
-    def __init__(self, workbench: Workbench, admission: Admission) -> None:
+    def __init__(self, workbench: Workbench, admission: Admission, message_bytes: int) -> None:
         self._workbench = workbench
         self._admission = admission
+        self._room = message_bytes - messages.SURROUNDINGS_BYTES
         self._open: set[FrameQueue] = set()
         self._lock = threading.Lock()
         self._draining = False
@@ -247,7 +249,9 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
                         messages.read_image(arrival.frame.image), options.work, times
                     ),
                 )
-                reply = _reply(arrival, result=_write_result(result, options.work.tasks))
+                written = _write_result(result, options.work.tasks)
+                messages.ensure_fits(written, self._room)
+                reply = _reply(arrival, result=written)
         except LintelError as error:
             reply = _reply(arrival, error=error.at("frame"))
         _write_timings(reply.timings, times, arrival.arrived_ns, started_ns)
