@@ -6,6 +6,7 @@ In a process of its own, as TensorFlow has no place in that of the tests.
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,16 @@ os.environ |= {
     "KERAS_BACKEND": "tensorflow",
 }
 
+import joblib
 import keras
 import numpy as np
 import xgboost
 from keras import layers
 from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 FOLDER = Path(sys.argv[1])
 
@@ -174,14 +180,31 @@ def main() -> None:
     windows, following = series()
     np.savez(FOLDER / "series.npz", series=windows, y=following)
     fit(forecaster(), windows, following, "mse", 6).save(FOLDER / "lstm.keras")
+    save_tables()
+    save_odd_ones()
+    save_legacy()
+
+
+def save_tables() -> None:
+    """Models of tables: a regressor of 1,000 trees, classifiers, and two of scikit-learn."""
     rows = np.random.default_rng(0).uniform(size=(1500, 6)).astype(np.float32)
     sums = rows @ np.arange(6) + np.sin(6 * rows[:, 0])
     np.savez(FOLDER / "rows.npz", x=rows, y=sums.astype(np.float32))
-    trees = xgboost.train({"max_depth": 2, "eta": 0.1}, xgboost.DMatrix(rows, sums), 1000)
+    shallow = {"max_depth": 2, "eta": 0.1}
+    trees = xgboost.train(shallow, xgboost.DMatrix(rows, sums), 1000)
     trees.save_model(FOLDER / "trees.ubj")
     trees.save_model(FOLDER / "trees.json")
-    save_odd_ones()
-    save_legacy()
+    thirds = np.digitize(sums, np.quantile(sums, [1 / 3, 2 / 3]))
+    two = xgboost.DMatrix(rows, thirds > 0)
+    xgboost.train({**shallow, "objective": "binary:logistic"}, two, 20).save_model(
+        FOLDER / "two-classes.ubj"
+    )
+    many = {**shallow, "objective": "multi:softprob", "num_class": 3}
+    xgboost.train(many, xgboost.DMatrix(rows, thirds), 20).save_model(FOLDER / "three-classes.json")
+    forest = RandomForestRegressor(20, max_depth=4, random_state=0).fit(rows, sums)
+    joblib.dump(forest, FOLDER / "forest.joblib")
+    line = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, thirds)
+    (FOLDER / "line.pkl").write_bytes(pickle.dumps(line))
 
 
 def save_legacy() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 
-class Finder(nn.Module):
+class Finder(nn.Module):  # type: ignore[misc, unused-ignore]
     """Inverted residuals, a pyramid of two levels and two outputs."""
 
     def __init__(self) -> None:

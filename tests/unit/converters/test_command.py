@@ -16,6 +16,8 @@ from lintel.edge.backends import open_session
 from lintel.edge.config import ModelSettings
 from lintel.edge.packages import load_package
 
+# Converters take their time where other work goes first.
+pytestmark = pytest.mark.timeout(900)
 Command = Callable[..., int]
 
 

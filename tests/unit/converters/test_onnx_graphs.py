@@ -12,6 +12,8 @@ import pytest
 from lintel.converters import ConversionError, SourceModel, agreement
 from lintel.converters.workshop import Workshop
 
+# Converters take their time where other work goes first.
+pytestmark = pytest.mark.timeout(900)
 Run = Callable[[Path, list[Any]], dict[str, Any]]
 OPSETS = (8, 9, 10, 11, 13, 17, 20)
 

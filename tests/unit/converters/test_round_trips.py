@@ -19,6 +19,8 @@ from lintel.converters.precision import (
 )
 from lintel.converters.workshop import Workshop
 
+# Converters take their time where other work goes first.
+pytestmark = pytest.mark.timeout(900)
 # The share of the outputs' variance that has to be kept.
 LEAST_KEPT = {
     "float32": 0.999999,
@@ -118,6 +120,27 @@ def test_a_thousand_trees_become_one_operator(
     assert agreement(expected, is_classifier=False).compute(run_file(made.file, rows)) > 0.999999
     with pytest.raises(ConversionError, match="float32 only"):
         source.convert(tmp_path / "trees.tflite")
+
+
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [("two-classes.ubj", 2), ("three-classes.json", 3), ("forest.joblib", 1), ("line.pkl", 3)],
+)
+def test_other_models_of_tables_become_onnx(
+    name: str,
+    width: int,
+    models: Path,
+    workshop: Workshop,
+    examples: Read,
+    run_file: Run,
+    tmp_path: Path,
+) -> None:
+    source = SourceModel(models / name, trust=True, workshop=workshop)
+    rows = examples("rows")[:50]
+    made = source.convert(tmp_path / "made.onnx")
+    expected, outputs = source.run(rows), run_file(made.file, rows)
+    assert [value.shape for value in outputs.values()] == [(50, width)]
+    assert agreement(expected, is_classifier=False).compute(outputs) > 0.999999
 
 
 def test_the_same_model_gives_the_same_bytes_in_another_process(

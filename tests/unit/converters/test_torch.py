@@ -13,10 +13,13 @@ import pytest
 from lintel.converters import ConversionError, SourceModel, agreement
 from lintel.converters.workshop import Workshop
 
-pytestmark = pytest.mark.skipif(
-    find_spec("torch") is None or find_spec("onnxscript") is None,
-    reason="the extra `convert-torch` is not installed",
-)
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(
+        find_spec("torch") is None or find_spec("onnxscript") is None,
+        reason="the extra `convert-torch` is not installed",
+    ),
+]
 Run = Callable[[Path, list[Any]], dict[str, Any]]
 BOUNDS = {"float32": 0.999999, "float16": 0.9999, "dynamic": 0.99, "int8": 0.97}
 
