@@ -73,9 +73,9 @@ class TestLimits:
             accepted = [faces.DetectFaces.future(slow_request) for _ in range(2)]
             while device.in_flight < 2:
                 assert not accepted[0].done()
-            with pytest.raises(grpc.RpcError) as caught:
-                faces.DetectFaces(detect(plain_jpeg))
-            error = caught.value
+            # On a busy machine some may take the place of senders that seem slow.
+            more = [faces.DetectFaces.future(detect(plain_jpeg)) for _ in range(20)]
+            error = next(call.exception() for call in more if call.exception() is not None)
             assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
             details = details_of(error)
             assert details["ErrorInfo"].reason == "OVERLOADED"
