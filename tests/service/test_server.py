@@ -75,7 +75,7 @@ class TestLimits:
                 assert not accepted[0].done()
             # On a busy machine some may take the place of senders that seem slow.
             more = [faces.DetectFaces.future(detect(plain_jpeg)) for _ in range(20)]
-            error = next(call.exception() for call in more if call.exception() is not None)
+            error: Any = next(call.exception() for call in more if call.exception() is not None)
             assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
             details = details_of(error)
             assert details["ErrorInfo"].reason == "OVERLOADED"
