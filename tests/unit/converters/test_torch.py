@@ -63,6 +63,15 @@ def test_a_pickled_module_is_read_where_it_is_trusted_and_its_shape_told(
     assert agreement(source.run(pictures), is_classifier=False).compute(given) > 0.999999
 
 
+def test_nothing_is_told_of_the_code_that_a_model_came_from(
+    torch_models: Path, workshop: Workshop, tmp_path: Path
+) -> None:
+    made = SourceModel(torch_models / "finder.pt2", workshop=workshop).convert(tmp_path / "a.onnx")
+    data = made.file.read_bytes()
+    assert b"make_torch_models" not in data
+    assert b"stack_trace" not in data
+
+
 def test_weights_alone_are_no_model(torch_models: Path, workshop: Workshop) -> None:
     source = SourceModel(torch_models / "weights.pt", trust=True, workshop=workshop)
     with pytest.raises(ConversionError, match="weights and no model"):

@@ -111,7 +111,19 @@ def export_torch(program: Any) -> Any:
             raise ConversionError(
                 f"The PyTorch model cannot be written as ONNX ({short}): replace what it names."
             ) from error
-        return open_onnx_file(path, {})
+        model = open_onnx_file(path, {})
+    _forget_origins(model)
+    return model
+
+
+def _forget_origins(model: Any) -> None:
+    """Removes what the exporter tells of the code that it came from, paths of files among it."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.initializer, *graph.value_info):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    for place in (*graph.input, *graph.output):
+        place.ClearField("metadata_props")
 
 
 def _output_names(program: Any) -> list[str] | None:

@@ -54,6 +54,8 @@ class Trees:
     def export(self) -> Any:
         """Returns the model as ONNX, without the labels that the probabilities tell of."""
         model = self.to_onnx()
+        # The tool makes it by chance.
+        model.graph.name = "model"
         kept = [value for value in model.graph.output if value.name != "label"]
         if len(kept) != 1:
             raise ConversionError("The model gives more than one output: convert one at a time.")
