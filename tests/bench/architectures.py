@@ -109,7 +109,7 @@ def _settle(model: Any) -> None:
     usual = normalising[0].momentum
     for layer in normalising:
         layer.momentum = 0.0
-    shape = (4, *model.input.shape[1:])
+    shape = (4, *model.inputs[0].shape[1:])
     model(np.random.default_rng(1).uniform(0, 255, shape).astype(np.float32), training=True)
     for layer in normalising:
         layer.momentum = usual
