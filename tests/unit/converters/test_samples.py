@@ -1,0 +1,90 @@
+"""Examples are divided by what they are: never the same one on both sides, whatever their order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lintel.converters import ConversionError, accuracy, agreement, mean_absolute_error
+from lintel.converters.examples import save_examples
+from lintel.converters.representative import shortcomings
+from lintel.converters.samples import Samples, read_samples, split_samples
+
+ROWS = st.lists(st.integers(0, 12), min_size=2, max_size=40)
+
+
+def read(numbers: list[int]) -> Samples:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.npz"
+        values = np.array(numbers, np.float32)[:, None]
+        np.savez(path, x=values, y=np.array(numbers))
+        return read_samples(path, None)
+
+
+@given(numbers=ROWS, order=st.randoms(use_true_random=False))
+def test_the_division_hangs_on_content_alone(numbers: list[int], order: Any) -> None:
+    shuffled = list(numbers)
+    order.shuffle(shuffled)
+    first, second = read(numbers), read(shuffled)
+    assert [s.key for s in first.found] == [s.key for s in second.found]
+    assert len(first.found) == len(set(numbers))
+    assert first.duplicates == len(numbers) - len(set(numbers))
+
+
+@given(numbers=ROWS, most=st.integers(1, 30))
+def test_nothing_is_verified_with_that_was_calibrated_with(numbers: list[int], most: int) -> None:
+    samples = read(numbers)
+    if len(samples.found) < 2:
+        with pytest.raises(ConversionError, match="not enough"):
+            split_samples(samples, most, 5 * most)
+        return
+    calibration, verification = split_samples(samples, most, 5 * most)
+    assert calibration
+    assert verification
+    assert len(calibration) <= most
+    assert not {s.key for s in calibration} & {s.key for s in verification}
+    for sample in (*calibration, *verification):
+        (value,) = dict(sample.load()).values()
+        assert value[0] == sample.label
+
+
+def test_rows_that_do_not_match_are_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.zeros((3, 2)), y=np.zeros(4))
+    with pytest.raises(ConversionError, match="3, 4 rows"):
+        read_samples(tmp_path / "a.npz", None)
+
+
+def test_examples_that_are_not_fit_to_calibrate_with_are_told(tmp_path: Path) -> None:
+    narrow, wide = tmp_path / "narrow", tmp_path / "wide"
+    save_examples([np.full(4, value, np.float32) for value in (0.0, 0.1)], narrow)
+    save_examples([np.full(4, value, np.float32) for value in (0.0, 5.0)], wide)
+    said = " ".join(shortcomings(narrow, wide, np.array([0, 0]), ("bare", "masked")))
+    assert "only 2 examples" in said
+    assert "of the class masked" in said
+    assert "50.0% lie outside" in said
+    save_examples([np.zeros(4, np.float32)] * 2, tmp_path / "same")
+    assert "the same values" in " ".join(shortcomings(tmp_path / "same", wide, None, ()))
+
+
+def test_figures_say_what_is_kept() -> None:
+    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]], np.float32)
+    worse = scores.copy()
+    worse[0] = worse[0, ::-1]
+    figure = accuracy(np.array([0, 1, 0, 1]))
+    assert figure.compute({"a": scores}) == 1
+    assert figure.kept(1, figure.compute({"a": worse})) == pytest.approx(0.75)
+    error = mean_absolute_error(np.zeros(4))
+    assert error.kept(1.0, 1.25) == pytest.approx(0.8)
+    assert error.kept(0.0, 0.1) == 0
+    assert error.kept(0.2, 0.0) == 1
+    same = agreement({"a": scores}, is_classifier=True)
+    assert same.compute({"a": worse}) == pytest.approx(0.75)
+    variance = agreement({"a": scores}, is_classifier=False)
+    assert variance.compute({"a": scores}) == 1
+    assert variance.compute({"a": np.full_like(scores, np.nan)}) == 0
