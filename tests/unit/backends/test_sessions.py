@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -175,3 +178,17 @@ def test_providers_that_are_not_there_are_passed_over(tiny_onnx: bytes) -> None:
 def test_without_any_provider_the_model_is_unavailable(tiny_onnx: bytes) -> None:
     with pytest.raises(ModelUnavailableError):
         OnnxSession(tiny_onnx, 1, ("MadeUpExecutionProvider",))
+
+
+def test_litert_says_nothing_of_its_own_where_people_read(
+    tiny_tflite: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "model.tflite").write_bytes(tiny_tflite)
+    # In a fresh process, since it greets once a process; what others write is to stay.
+    program = (
+        "import sys; from pathlib import Path; from lintel.edge.backends.litert import LiteRtSession;"
+        "LiteRtSession(Path(sys.argv[1]).read_bytes(), 1); print('mine', file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "model.tflite")]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told.stderr == "mine\n"

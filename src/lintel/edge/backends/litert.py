@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +17,8 @@ from lintel.edge.errors import InferenceFailedError, PackageInvalidError
 # Both packages have the same `interpreter` module.
 RUNTIMES = ("ai_edge_litert", "tflite_runtime")
 _IDENTIFIER = b"TFL3"
+_GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
+_STANDARD_ERROR = 2
 
 
 def import_runtime() -> ModuleType:
@@ -54,8 +58,9 @@ class LiteRtSession:
         if model[4:8] != _IDENTIFIER:
             raise PackageInvalidError("The model file is not a TensorFlow Lite model.")
         try:
-            self._interpreter = runtime.Interpreter(model_content=model, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with _without_greeting():
+                self._interpreter = runtime.Interpreter(model_content=model, num_threads=threads)
+                self._interpreter.allocate_tensors()
             inputs, outputs = self._details()
         except (ValueError, RuntimeError, TypeError) as error:
             raise PackageInvalidError("The model file cannot be run by LiteRT.") from error
@@ -98,6 +103,29 @@ class LiteRtSession:
             {detail["name"]: detail for detail in self._interpreter.get_input_details()},
             {detail["name"]: detail for detail in self._interpreter.get_output_details()},
         )
+
+
+@contextmanager
+def _without_greeting() -> Iterator[None]:
+    """Keeps the line that LiteRT greets with, for which it has no setting, off standard error.
+
+    Whatever else is written there in the meantime comes a little later.
+    """
+    try:
+        kept = os.fdopen(os.memfd_create("litert"), "w+b")
+        told = os.fdopen(os.dup(_STANDARD_ERROR), "wb")
+    except OSError:
+        # There is none, as for some daemons.
+        yield
+        return
+    with kept, told:
+        os.dup2(kept.fileno(), _STANDARD_ERROR)
+        try:
+            yield
+        finally:
+            os.dup2(told.fileno(), _STANDARD_ERROR)
+            kept.seek(0)
+            told.writelines(line for line in kept if line.rstrip() != _GREETING)
 
 
 def _spec(name: str, detail: dict[str, Any]) -> TensorSpec:
