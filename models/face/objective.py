@@ -71,7 +71,7 @@ def detection_loss(targets: Tensor, outputs: Tensor, size: int) -> Tensor:
         outputs: float32 (B, A, 5), as the network gives them.
         size: Width and height of the pictures in pixels.
     """
-    corners, strides = cell_grid(size)
+    corners, strides = (ops.convert_to_tensor(part) for part in cell_grid(size))
     logits = outputs[..., 0]
     boxes = decode_boxes(outputs[..., 1:], corners, strides)
     centres = corners + 0.5 * strides[:, None]

@@ -21,8 +21,10 @@ LONGEST_SIDE = 640
 """Pictures are kept no larger: what is cut from them has 320 pixels."""
 REPEATS = {"masks853": 2}
 """How often an epoch shows the pictures of a source: small ones of many small faces more."""
+MOST_OF_A_GROUP = 5
+"""Pictures of a group, such as frames of one video, that an epoch shows: others each time."""
 MOSAIC_SHARE = 0.4
-BARE_CROP_SHARE = 0.1
+BARE_CROP_SHARE = 0.2
 """Share of the tiles of mosaics that are bare crops of a face."""
 MASKED = ("with_mask", "mask_weared_incorrect")
 
@@ -70,32 +72,41 @@ class TrainingPictures(keras.utils.PyDataset):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        scenes = [p for p in pictures if not p.whole_frame]
         self._bare = [p for p in pictures if p.whole_frame]
-        self._shown = [p for p in scenes for _ in range(REPEATS.get(p.source, 1))]
+        self._groups: dict[str, list[AnnotatedPicture]] = {}
+        for picture in pictures:
+            if not picture.whole_frame:
+                self._groups.setdefault(picture.group or str(picture.path), []).append(picture)
         self._batch, self._size, self._seed = batch, size, seed
         self._epoch = first_epoch
         self._load = lru_cache(maxsize=None)(lambda path: load_scene(self._by_path[path]))
         self._by_path: dict[Path, AnnotatedPicture] = {p.path: p for p in pictures}
-        self._order = self._shuffled()
+        self._shown = self._draw()
 
     def __len__(self) -> int:
         return len(self._shown) // self._batch
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        chosen = self._order[index * self._batch : (index + 1) * self._batch]
+        chosen = self._shown[index * self._batch : (index + 1) * self._batch]
         random = np.random.default_rng((self._seed, self._epoch, index))
-        scenes = [self._make(self._shown[k], random) for k in chosen]
+        scenes = [self._make(picture, random) for picture in chosen]
         pixels = np.stack([scene.pixels for scene in scenes]).astype(np.float32)
         return pixels, np.stack([targets_of(scene) for scene in scenes])
 
     def on_epoch_end(self) -> None:
-        """Puts the pictures into another order."""
+        """Draws the pictures of the next epoch."""
         self._epoch += 1
-        self._order = self._shuffled()
+        self._shown = self._draw()
 
-    def _shuffled(self) -> NDArray[np.intp]:
-        return np.random.default_rng((self._seed, self._epoch)).permutation(len(self._shown))
+    def _draw(self) -> list[AnnotatedPicture]:
+        """Returns what an epoch shows, in its order."""
+        random = np.random.default_rng((self._seed, self._epoch))
+        drawn: list[AnnotatedPicture] = []
+        for group in self._groups.values():
+            count = min(len(group), MOST_OF_A_GROUP)
+            for k in random.choice(len(group), count, replace=False):
+                drawn += [group[k]] * REPEATS.get(group[k].source, 1)
+        return [drawn[k] for k in random.permutation(len(drawn))]
 
     def _make(self, picture: AnnotatedPicture, random: np.random.Generator) -> Scene:
         if random.random() < MOSAIC_SHARE:

@@ -17,6 +17,7 @@ from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
+import cv2
 import keras
 from network import build_network, build_released, build_trainable
 from objective import FaceLoss
@@ -44,6 +45,8 @@ def train(arguments: argparse.Namespace) -> None:
     """Trains to the last epoch, from the last state that was kept."""
     keras.utils.set_random_seed(arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
+    # The workers are the threads; more of them would take the cores from the network.
+    cv2.setNumThreads(1)
     batches = _batches(arguments)
     network = build_network(arguments.size)
     if arguments.start:
