@@ -186,7 +186,8 @@ def test_litert_says_nothing_of_its_own_where_people_read(
     (tmp_path / "model.tflite").write_bytes(tiny_tflite)
     # In a fresh process, since it greets once a process; what others write is to stay.
     program = (
-        "import sys; from pathlib import Path; from lintel.edge.backends.litert import LiteRtSession;"
+        "import sys; from pathlib import Path;"
+        "from lintel.edge.backends.litert import LiteRtSession;"
         "LiteRtSession(Path(sys.argv[1]).read_bytes(), 1); print('mine', file=sys.stderr)"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "model.tflite")]
