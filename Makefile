@@ -61,8 +61,15 @@ proto: ## Generate the Python stubs anew
 	@rm -f $(VENV)/.device
 	@$(MAKE) --no-print-directory $(VENV)/.device
 
-models: ## Train the released models (none yet: the embedded detector comes with OpenCV)
-	@echo "Nothing to train: the embedded default, face-haar, comes with OpenCV's wheel."
+models: ## Train the released models anew, from LINTEL_DATA: many hours on a CPU
+	$(MAKE) $(VENV)/.convert
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[convert,train]'
+	$(BIN)/python models/face/train.py --out out/face-320
+	$(BIN)/python models/face/train.py --out out/face --start out/face-320/face.keras \
+	  --size 640 --batch 8 --epochs 5 --learning-rate 7e-4
+	$(BIN)/python models/face/train.py --out out/face --release models/face/face.keras
+	$(MAKE) convert MODEL=face
+	$(MAKE) convert MODEL=face-320
 
 include models/convert.mk
 

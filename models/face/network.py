@@ -27,16 +27,20 @@ STAGES = ((48, 2), (128, 3), (160, 2), (160, 1))
 SCALE = 1 / 255
 PRIOR = 0.01
 """Share of cells that hold a face, which the scores start from."""
+SCORE = "score"
+LEAST_LOGIT = -6.0
+"""What is released tells no scores below that of this logit: 0.0025."""
 
 Tensor = Any
 
 
-def build_network(size: int | None = None, *, scaled: bool = False) -> keras.Model:
+def build_network(size: int | None = None, *, released: bool = False) -> keras.Model:
     """Makes the network.
 
     Args:
         size: Width and height of its pictures in pixels, a multiple of 64; None: any.
-        scaled: The pictures are scaled already.
+        released: Without the scaling of pictures, and with the logits of the scores from
+            LEAST_LOGIT up, told as what they are above it.
 
     Returns:
         A model from float32 (B, H, W, 3), BGR from 0 to 255, to what it says of every cell of the
@@ -44,7 +48,7 @@ def build_network(size: int | None = None, *, scaled: bool = False) -> keras.Mod
         coded boxes (dx, dy, log w, log h), (B, A, 4).
     """
     picture = keras.Input((size, size, 3), name="picture")
-    x = picture if scaled else layers.Rescaling(SCALE)(picture)
+    x = picture if released else layers.Rescaling(SCALE)(picture)
     x = _convolution(x, 8, 3, strides=2)
     x = _convolution(x, 24, 3, strides=2)
     features = []
@@ -53,7 +57,9 @@ def build_network(size: int | None = None, *, scaled: bool = False) -> keras.Mod
         for _ in range(blocks):
             x = _block(x, channels)
         features.append(x)
-    scores, boxes = zip(*(_head(level) for level in _pyramid(features)), strict=True)
+    levels = zip(STRIDES, _pyramid(features), strict=True)
+    heads = [_head(level, stride, released) for stride, level in levels]
+    scores, boxes = zip(*heads, strict=True)
     # Apart to the end: eight bits are to be spent on the scores and on the boxes by themselves.
     outputs = [layers.Concatenate(axis=1)(list(parts)) for parts in (scores, boxes)]
     return keras.Model(picture, outputs, name="face")
@@ -75,11 +81,17 @@ def build_released(trained: keras.Model, size: int | None = None) -> keras.Model
         A model from float32 (B, H, W, 3), BGR from 0 to 255, to `scores` (B, A, 1), from 0
         to 1, and `boxes` (B, A, 4).
     """
-    fixed = build_network(size, scaled=True)
+    fixed = build_network(size, released=True)
     kernel, *others = trained.get_weights()
     # The scale is one with the first kernel: the model takes bytes as they are.
     fixed.set_weights([kernel * SCALE, *others])
-    logits, boxes = fixed.outputs
+    for layer in fixed.layers:
+        if layer.name.startswith(SCORE):
+            kernel, bias = layer.get_weights()
+            layer.set_weights([kernel, bias - LEAST_LOGIT])
+    above, boxes = fixed.outputs
+    # Eight bits for the logits of what may be a face, none for those of walls, far below.
+    logits = layers.Rescaling(1.0, offset=LEAST_LOGIT)(above)
     outputs = {
         "scores": layers.Activation("sigmoid", name="scores")(logits),
         "boxes": layers.Identity(name="boxes")(boxes),
@@ -117,9 +129,15 @@ def _pyramid(features: list[Tensor]) -> list[Tensor]:
     return joined
 
 
-def _head(x: Tensor) -> tuple[Tensor, Tensor]:
+def _head(x: Tensor, stride: int, released: bool) -> tuple[Tensor, Tensor]:
     x = _block(x, PYRAMID_CHANNELS)
     bias = math.log(PRIOR / (1 - PRIOR))
-    score = layers.Conv2D(1, 1, bias_initializer=keras.initializers.Constant(bias))(x)
+    score = layers.Conv2D(
+        1,
+        1,
+        activation="relu" if released else None,
+        bias_initializer=keras.initializers.Constant(bias),
+        name=f"{SCORE}_{stride}",
+    )(x)
     box = layers.Conv2D(4, 1, bias_initializer=keras.initializers.Constant(0.5))(x)
     return layers.Reshape((-1, 1))(score), layers.Reshape((-1, 4))(box)

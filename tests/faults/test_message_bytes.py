@@ -73,7 +73,7 @@ def raw_frames() -> Iterator[image_pb2.Image]:
 
 
 def picture_methods(pictures: list[image_pb2.Image]) -> list[Method]:
-    detection = face_pb2.DetectionOptions(min_score=0.25, model="face-haar")
+    detection = face_pb2.DetectionOptions(min_score=0.25, model="face")
     blur = face_pb2.BlurOptions(method=2, shape=1, margin=0.3)
     output = face_pb2.OutputOptions(format=2, quality=50)
     face, video = "/lintel.v1.FaceService/", "/lintel.v1.VideoService/ProcessVideo"

@@ -46,7 +46,11 @@ def tensor_device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeviceSe
     write_network(directory, "tiny", NETWORK)
     write_package(directory, "echo", "onnx", build_echo())
     write_package(directory, "broken", "onnx", b"not a model")
-    tree = {"server": {"listen": ["127.0.0.1:0"]}, "models": {"directory": str(directory)}}
+    tree = {
+        "server": {"listen": ["127.0.0.1:0"]},
+        "models": {"directory": str(directory)},
+        "faces": {"model": "face-haar"},
+    }
     with DeviceServer(parse(tree)) as device:
         yield device
 

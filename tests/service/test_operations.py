@@ -67,8 +67,8 @@ def test_the_page_tells_calls_times_and_memory(
     assert samples[f'lintel_calls_total{{code="OK",method="{DETECT}"}}'] == 3
     assert samples[f'lintel_call_work_seconds_count{{method="{DETECT}"}}'] == 4
     assert samples[f'lintel_call_queue_seconds_sum{{method="{DETECT}"}}'] > 0
-    assert samples['lintel_model_inferences_total{model="face-haar",outcome="success"}'] == 3
-    assert samples['lintel_model_compute_seconds_total{model="face-haar"}'] > 0
+    assert samples['lintel_model_inferences_total{model="face",outcome="success"}'] == 3
+    assert samples['lintel_model_compute_seconds_total{model="face"}'] > 0
     assert samples["process_resident_memory_bytes"] > 1e7
 
 

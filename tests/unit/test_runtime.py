@@ -29,7 +29,9 @@ from lintel.edge.packages import builtin_packages
 from lintel.edge.runtime import Runtime
 
 WritePackage = Callable[..., Path]
-FACE = "face-haar"
+FACE = "face"
+"""The default model."""
+CASCADE = "face-haar"
 
 
 @pytest.fixture
@@ -44,13 +46,13 @@ def settings_for(tmp_path: Path) -> Callable[..., Settings]:
 
 
 def copy_face_package(directory: Path, name: str, old: str = "", new: str = "") -> Path:
-    """Copies the built-in face model under another name, with one change to its manifest."""
+    """Copies the built-in cascade under another name, with one change to its manifest."""
     folder = directory / "models" / name
-    source = next(path for path in builtin_packages() if path.name == FACE)
+    source = next(path for path in builtin_packages() if path.name == CASCADE)
     shutil.copytree(source, folder)
     text = (folder / "model.toml").read_text()
     assert old in text
-    (folder / "model.toml").write_text(text.replace(f'"{FACE}"', f'"{name}"').replace(old, new))
+    (folder / "model.toml").write_text(text.replace(f'"{CASCADE}"', f'"{name}"').replace(old, new))
     return folder
 
 
@@ -59,7 +61,7 @@ def test_without_a_directory_there_is_the_built_in_face_model() -> None:
     assert set(runtime.models) == {FACE}
     assert not runtime.broken
     model = runtime.models[FACE]
-    assert (model.backend, model.pool_size, model.package.version) == ("opencv-cascade", 2, "1.0.0")
+    assert (model.backend, model.pool_size, model.package.version) == ("litert", 2, "1.0.0")
     assert runtime.face_detector() is runtime.face_detector(FACE)
 
 

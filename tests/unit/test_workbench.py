@@ -245,3 +245,17 @@ def closed_runtime() -> Runtime:
     runtime = Runtime(parse({}), 1)
     runtime.close()
     return runtime
+
+
+def test_what_is_too_doubtful_to_be_told_is_covered_all_the_same(
+    runtime: Runtime, face: EncodedImage
+) -> None:
+    told = Workbench(runtime, parse({"faces": {"min_score": 1.0}, "blur": {"min_score": 0.1}}))
+    found = told.detect(face).detections
+    covered = told.blur(face).detections
+    assert found is not None
+    assert covered is not None
+    assert (len(found.boxes), len(covered.boxes)) == (0, 1)
+    asked = told.blur(face, DetectionOptions(min_score=1.0)).detections
+    assert asked is not None
+    assert len(asked.boxes) == 0

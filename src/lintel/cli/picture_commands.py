@@ -84,7 +84,7 @@ Examples:
     0,
     2,
     "Reach beyond the face on every side, as a share of its size, 0 to 2."
-    " Default: the device's setting, 0.1.",
+    " Default: the device's setting, 0.3.",
 )
 @click.option(
     "--whole-frame", is_flag=True, help="Cover whole pictures, without looking for faces."

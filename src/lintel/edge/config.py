@@ -131,7 +131,7 @@ class Faces(Section, frozen=True):
 
     model: Annotated[
         str, Meta(description="Name of the face model; empty: none, and no faces are served.")
-    ] = "face-haar"
+    ] = "face"
     min_score: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
         Meta(description="Faces scored below are left out; unset: the model's own."),
@@ -150,7 +150,16 @@ class Blur(Section, frozen=True):
     margin: Annotated[
         float,
         Meta(ge=0, le=2, description="Reach beyond the box on every side, as a share of its size."),
-    ] = 0.1
+    ] = 0.3
+    min_score: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Faces scored below are left as they are: lower than where they are only"
+            " looked for, since a face missed is worse than a wall covered.",
+        ),
+    ] = 0.05
 
 
 class ModelSettings(Section, frozen=True):

@@ -295,7 +295,7 @@ class Workbench:
         detections: Detections | None = None
         if detector is not None:
             with times.measure("detect"):
-                detections = detector.detect(picture, self._min_score(work.detection))
+                detections = detector.detect(picture, self._min_score(work))
         blurred: BlurredImage | None = None
         if Task.BLUR in tasks:
             with times.measure("blur"):
@@ -304,9 +304,12 @@ class Workbench:
                 blurred = _write(picture, work.output)
         return WorkResult(picture.width, picture.height, detections, blurred, statistics, times)
 
-    def _min_score(self, detection: DetectionOptions) -> float | None:
-        if detection.min_score is not None:
-            return detection.min_score
+    def _min_score(self, work: Work) -> float | None:
+        """Returns the least score that is asked for: None for the model's own."""
+        if work.detection.min_score is not None:
+            return work.detection.min_score
+        if Task.BLUR in work.tasks:
+            return self._settings.blur.min_score
         return self._settings.faces.min_score
 
     def _decode(

@@ -53,6 +53,8 @@ def tensor_device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeviceSe
         {
             "server": {"listen": ["127.0.0.1:0"], "max_queue": 16},
             "models": {"directory": str(directory)},
+            # It has no tensors, and so is not among them.
+            "faces": {"model": "face-haar"},
         }
     )
     with DeviceServer(settings) as device:

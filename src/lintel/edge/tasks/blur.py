@@ -76,7 +76,7 @@ class BlurOptions:
 
     method: BlurMethod = BlurMethod.GAUSSIAN
     shape: BlurShape = BlurShape.ELLIPSE
-    margin: float = 0.1
+    margin: float = 0.3
 
     def __post_init__(self) -> None:
         if not 0 <= self.margin <= MAX_MARGIN:

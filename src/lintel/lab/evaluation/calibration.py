@@ -95,10 +95,10 @@ def rescored(evaluation: Evaluation, score: Callable[[Floats], Floats]) -> Evalu
     """Returns an evaluation with other scores for what was found, (N,) from (N,) a picture."""
 
     def run_of(run: Run) -> Run:
-        sightings = (
-            replace(each, ranked=each.ranked._replace(scores=score(np.float64(each.ranked.scores))))
-            for each in run.sightings
-        )
+        sightings = []
+        for each in run.sightings:
+            scores = score(each.ranked.scores.astype(np.float64)).astype(np.float32)
+            sightings.append(replace(each, ranked=each.ranked._replace(scores=scores)))
         return replace(run, sightings=tuple(sightings))
 
     return replace(evaluation, runs=tuple(run_of(run) for run in evaluation.runs))

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lintel.edge.config import ModelSettings
+from lintel.edge.config import ModelSettings, Settings
 from lintel.edge.images import Picture
 from lintel.edge.packages import AUTO, FaceOutput, Package, builtin_packages, load_package
 from lintel.edge.runtime import LoadedModel
@@ -45,6 +45,10 @@ class Detector(Protocol):
     def default_score(self) -> float:
         """The threshold that people who use it get where they set none."""
 
+    @property
+    def cover_score(self) -> float:
+        """The threshold that they get where faces are blurred."""
+
     def detect(
         self, pixels: NDArray[np.uint8], min_score: float
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -79,6 +83,7 @@ class PackageDetector:
         model = LoadedModel(package, ModelSettings(variant=variant, pool_size=1), workers=1)
         self._detector = FaceDetector(package, model.pool, model.variant)
         self.default_score = output.min_score
+        self.cover_score = Settings().blur.min_score
         self.name = f"{package.name}@{model.variant.name}"
         self.details = (
             f"package {package.name} {package.version}, variant {model.variant.name}"

