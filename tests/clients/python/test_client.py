@@ -73,13 +73,15 @@ def test_an_array_without_a_face_comes_back_as_it_went(
     ask: Any, address: str, shape: tuple[int, ...]
 ) -> None:
     sent = np.arange(np.prod(shape)).reshape(shape).astype(np.uint8)[::2, ::-1]
-    back = ask(address, "blur_faces", sent)
+    # However sure: noise has what may be a face.
+    back = ask(address, "blur_faces", sent, min_score=1.0)
     assert np.array_equal(back.to_array(), sent)
 
 
 def test_a_frame_with_padded_rows_comes_back_without_the_padding(ask: Any, address: str) -> None:
     padded = np.arange(48 * 80).reshape(48, 80).astype(np.uint8)
-    back = ask(address, "blur_faces", Frame(padded, 64, 48, "gray8", stride_bytes=80))
+    frame = Frame(padded, 64, 48, "gray8", stride_bytes=80)
+    back = ask(address, "blur_faces", frame, min_score=1.0)
     assert np.array_equal(back.to_array(), padded[:, :64])
     assert back.frame.pixel_format == "gray8"
 
