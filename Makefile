@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(shell find proto -name '*.proto')
+BUILTIN := src/lintel/edge/packages/builtin
 BUILD := pyproject.toml proto/generate.py $(PROTOS)
 
 .DEFAULT_GOAL := help
@@ -68,8 +69,12 @@ models: ## Train the released models anew, from LINTEL_DATA: many hours on a CPU
 	$(BIN)/python models/face/train.py --out out/face --start out/face-320/face.keras \
 	  --size 640 --batch 8 --epochs 5 --learning-rate 7e-4
 	$(BIN)/python models/face/train.py --out out/face --release models/face/face.keras
+	$(BIN)/python models/face/train.py --out out/face-320 --release models/face-320/face.keras
 	$(MAKE) convert MODEL=face
 	$(MAKE) convert MODEL=face-320
+	for name in face face-320; do \
+	  cp models/$$name/package/model.toml models/$$name/package/*.tflite $(BUILTIN)/$$name/ || exit 1; \
+	done
 
 include models/convert.mk
 
