@@ -17,10 +17,12 @@ from lintel.edge.packages.manifest import (
     parse_manifest,
 )
 from lintel.edge.packages.outputs import (
+    MASK_LABELS,
     BlazefaceOutput,
     Calibration,
     CascadeOutput,
     CenterfaceOutput,
+    ClassesOutput,
     FaceOutput,
     Output,
     PlainOutput,
@@ -34,12 +36,14 @@ from lintel.edge.packages.outputs import (
 
 __all__ = [
     "AUTO",
+    "MASK_LABELS",
     "MAXIMUM_FILE_BYTES",
     "MAXIMUM_MANIFEST_BYTES",
     "BlazefaceOutput",
     "Calibration",
     "CascadeOutput",
     "CenterfaceOutput",
+    "ClassesOutput",
     "FaceOutput",
     "FoundPackages",
     "Input",

@@ -11,6 +11,7 @@ from lintel.edge import tables
 from lintel.edge.errors import PackageInvalidError
 from lintel.edge.packages.outputs import (
     CascadeOutput,
+    ClassesOutput,
     FaceOutput,
     Number,
     Output,
@@ -21,7 +22,7 @@ MAXIMUM_MANIFEST_BYTES = 64 << 10
 AUTO = "auto"
 
 Backend = Literal["litert", "onnx", "opencv-cascade"]
-Task = Literal["detect-faces", "tensor"]
+Task = Literal["detect-faces", "classify-masks", "tensor"]
 
 _SEMANTIC_VERSION = (
     r"^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})"
@@ -184,9 +185,18 @@ def _check_output(manifest: Manifest) -> None:
             'A model with the task "detect-faces" must have a decoder that finds faces.',
             field="output.decoder",
         )
-    if isinstance(output, FaceOutput):
+    if manifest.task == "classify-masks" and not isinstance(output, ClassesOutput):
+        raise PackageInvalidError(
+            'A model with the task "classify-masks" must have the decoder "classes".',
+            field="output.decoder",
+        )
+    if isinstance(output, FaceOutput | ClassesOutput):
         output.check()
     expected = manifest.input
+    if isinstance(output, ClassesOutput) and expected is not None and expected.resize != "stretch":
+        raise PackageInvalidError(
+            'The decoder "classes" needs input.resize to be "stretch".', field="input.resize"
+        )
     if isinstance(output, CascadeOutput) and expected is not None:
         for key, value in {"colour": "grey", "dtype": "uint8"}.items():
             if getattr(expected, key) != value:

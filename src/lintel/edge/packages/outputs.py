@@ -24,6 +24,9 @@ AnchorCount = Annotated[int, Meta(ge=1, le=64)]
 LandmarkCount = Annotated[int, Meta(ge=0, le=512)]
 Activation = Literal["none", "sigmoid"]
 
+# What masks are called, everywhere in this order.
+MASK_LABELS = ("with_mask", "without_mask", "incorrect_mask")
+
 
 class Calibration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Turns a raw score s into a probability: 1 / (1 + exp(-(slope * s + intercept))).
@@ -41,6 +44,47 @@ class PlainOutput(
     """Outputs that are served as they are."""
 
     labels: Labels = ()
+
+
+class ClassesOutput(
+    Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    kw_only=True,
+    tag_field="decoder",
+    tag="classes",
+):
+    """One of several classes a crop of a face, told by a number each.
+
+    Attributes:
+        labels: Names of the classes, in the model's order: those of MASK_LABELS, each once.
+        probabilities: The output, with as many numbers a crop.
+        activation: "softmax" where they are logits, "none" where they are probabilities.
+        temperature: Logits, or the logarithms of probabilities, are divided by it before softmax
+            (C. Guo and others, On Calibration of Modern Neural Networks, 2017).
+        min_probability: A class less probable is not to be relied on, where neither a request
+            nor the settings say.
+        margin: What is cut out around a face on each side, as a share of its box's longer side.
+    """
+
+    labels: Labels
+    probabilities: TensorName
+    activation: Literal["softmax", "none"]
+    temperature: Annotated[float, Meta(gt=0, le=100)] = 1.0
+    min_probability: Share = 0.5
+    margin: Annotated[float, Meta(ge=0, le=2)] = 0.2
+
+    def check(self) -> None:
+        """Checks the rules between the keys.
+
+        Raises:
+            PackageInvalidError: The labels are not those of masks.
+        """
+        if sorted(self.labels) != sorted(MASK_LABELS):
+            raise PackageInvalidError(
+                f"The key output.labels must have {', '.join(MASK_LABELS)}, in the model's order.",
+                field="output.labels",
+            )
 
 
 class FaceOutput(
@@ -277,6 +321,7 @@ class BlazefaceOutput(FaceOutput, frozen=True, kw_only=True, tag="blazeface"):
 
 Output = (
     PlainOutput
+    | ClassesOutput
     | CascadeOutput
     | YunetOutput
     | ScrfdOutput
