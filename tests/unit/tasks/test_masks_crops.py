@@ -39,6 +39,19 @@ def test_the_crop_is_brought_to_its_size(
     assert np.array_equal(crops[0], cv2.resize(picture[20:36, 10:26], size, interpolation=method))
 
 
+@pytest.mark.parametrize("side", [36, 57, 60])
+def test_a_large_face_is_averaged(side: int) -> None:
+    ramp = np.linspace(0, 255, 80)[None, :, None] * np.linspace(0.5, 1, 60)[:, None, None]
+    smooth = np.repeat(ramp, 3, axis=2).astype(np.uint8)
+    crop = crop_faces(smooth, [(0, 0, side, side)], (9, 9), 0)[0]
+    expected = cv2.resize(smooth[:side, :side], (9, 9), interpolation=cv2.INTER_AREA)
+    # A pixel of the crop is 28 grey levels wide.
+    assert np.abs(crop.astype(int) - expected).max() < 8
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    spread = crop_faces(noise, [(0, 0, side, side)], (9, 9), 0).std()
+    assert spread < noise.std() / 3
+
+
 @pytest.mark.parametrize("margin", [0.0, 0.5])
 def test_beyond_the_picture_its_edge_is_repeated(picture: NDArray[np.uint8], margin: float) -> None:
     box = (-6, 50, 10, 66)

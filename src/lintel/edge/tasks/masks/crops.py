@@ -28,7 +28,8 @@ def crop_faces(pixels: Bytes, boxes: ArrayLike, size: tuple[int, int], margin: f
 
     Returns:
         (N, height, width, 3) blue, green, red, uint8; averaged (INTER_AREA) where the square is
-        larger than the result, interpolated (INTER_LINEAR) where it is not.
+        larger than the result, interpolated (INTER_LINEAR) where it is not. Squares twice as
+        large or more are halved first, which may cut them by less than one pixel of the result.
 
     Raises:
         InvalidArgumentError: The boxes are no finite (N, 4) numbers, or one has no area; the
@@ -59,14 +60,23 @@ def _crop(pixels: Bytes, start: tuple[int, int], side: int, place: Bytes) -> Non
     height, width = place.shape[:2]
     columns, across = _visible(start[0], side, pixels.shape[1], width)
     rows, down = _visible(start[1], side, pixels.shape[0], height)
+    seen = pixels[rows, columns]
+    # Averaging 2x2 pixels is cheap: for large faces INTER_AREA alone took 2 to 10 times as long.
+    while side >= 2 * max(width, height) and min(seen.shape[:2]) >= 2:
+        half_height, half_width, side = seen.shape[0] // 2, seen.shape[1] // 2, side // 2
+        seen = cv2.resize(
+            seen[: half_height * 2, : half_width * 2],
+            (half_width, half_height),
+            interpolation=cv2.INTER_AREA,
+        ).view(np.uint8)
     # What lies beyond the picture is never made in its own size: that could be any.
     seen = cv2.resize(
-        pixels[rows, columns],
+        seen,
         (across.stop - across.start, down.stop - down.start),
         interpolation=cv2.INTER_AREA if side > max(width, height) else cv2.INTER_LINEAR,
-    )
+    ).view(np.uint8)
     if seen.ndim == 2:
-        seen = cv2.cvtColor(seen, cv2.COLOR_GRAY2BGR)
+        seen = cv2.cvtColor(seen, cv2.COLOR_GRAY2BGR).view(np.uint8)
     beyond = (down.start, height - down.stop, across.start, width - across.stop)
     place[...] = cv2.copyMakeBorder(seen, *beyond, cv2.BORDER_REPLICATE) if any(beyond) else seen
 
