@@ -14,18 +14,16 @@ from lintel.client.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from lintel.client.frames import FrameResult, Timings
+from lintel.client.outputs import BlurredPicture, OutputPicture
 from lintel.client.pictures import Frame, Picture, PixelFormat
 from lintel.client.results import (
-    BlurredPicture,
     Box,
     ChannelName,
     ChannelStatistics,
     Face,
     FaceDetections,
-    FrameResult,
     ImageStatistics,
-    OutputPicture,
-    Timings,
 )
 from lintel.client.video import DropPolicy, VideoInput, VideoTask
 

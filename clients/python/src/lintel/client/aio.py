@@ -29,13 +29,10 @@ from lintel.client.batches import Batch
 from lintel.client.calls import BlurOptions, Call, DetectionOptions
 from lintel.client.connection import SERVING, Connection, received
 from lintel.client.errors import LintelError, UnavailableError
+from lintel.client.frames import FrameResult
+from lintel.client.outputs import BlurredPicture
 from lintel.client.pictures import Picture, load
-from lintel.client.results import (
-    BlurredPicture,
-    FaceDetections,
-    FrameResult,
-    ImageStatistics,
-)
+from lintel.client.results import FaceDetections, ImageStatistics
 from lintel.client.video import DropPolicy, VideoInput, VideoTask
 
 Request = TypeVar("Request")

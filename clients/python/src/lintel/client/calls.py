@@ -9,11 +9,10 @@ from typing import Any, Generic, Literal, Protocol, TypedDict, TypeVar
 
 from lintel.client.batches import Batch
 from lintel.client.errors import InternalError, LintelError, of_picture
+from lintel.client.outputs import BlurredPicture, read_blurred
 from lintel.client.results import (
-    BlurredPicture,
     FaceDetections,
     ImageStatistics,
-    read_blurred,
     read_detections,
     read_statistics,
 )

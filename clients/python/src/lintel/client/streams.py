@@ -13,7 +13,7 @@ from typing import Protocol
 import grpc
 
 from lintel.client import errors
-from lintel.client.results import FrameResult, read_frame
+from lintel.client.frames import FrameResult, read_frame
 from lintel.client.video import Progress, VideoInput, frame_request
 from lintel.v1.video_pb2 import ProcessVideoRequest, ProcessVideoResponse
 
