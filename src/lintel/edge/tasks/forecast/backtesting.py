@@ -1,0 +1,119 @@
+"""Rolling-origin backtests: forecasts from moments of the past, made of what was known then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lintel.edge.tasks.forecast.forecaster import FittedForecaster, Forecaster, predict_within
+from lintel.edge.tasks.forecast.metrics import DieboldMariano, diebold_mariano, mean_absolute_error
+from lintel.edge.tasks.forecast.series import Floats, RegularSeries
+from lintel.edge.tasks.forecast.zones import Integers
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Where the origins of a backtest lie.
+
+    Attributes:
+        horizon: Steps forecast from each origin.
+        windows: How many origins.
+        stride: Steps from one origin to the next.
+        refit_every: Windows after which models are fitted anew, to all that is known by then;
+            0: they are fitted once, to what lies before the first origin.
+    """
+
+    horizon: int
+    windows: int
+    stride: int = 1
+    refit_every: int = 0
+
+    def origins(self, length: int) -> Integers:
+        """Returns how many steps are known at each origin.
+
+        The last window ends with the series.
+
+        Args:
+            length: Steps of the series.
+
+        Returns:
+            int64 (windows,), rising.
+        """
+        last = length - self.horizon
+        return last - self.stride * np.arange(self.windows - 1, -1, -1, dtype=np.int64)
+
+    @property
+    def overlap(self) -> int:
+        """Windows that share steps with one, itself among them."""
+        return -(-self.horizon // self.stride)
+
+
+@dataclass(frozen=True, eq=False)
+class BacktestResult:
+    """Forecasts from moments of the past, beside what came.
+
+    Attributes:
+        plan: Where the origins lie.
+        origins: int64 (windows,), steps known at each.
+        actual: float64 (windows, horizon), NaN where there is no value.
+        forecasts: float64 (windows, horizon) by name of the model, in the order given.
+    """
+
+    plan: Plan
+    origins: Integers
+    actual: Floats
+    forecasts: dict[str, Floats]
+
+    def mean_absolute_error(self, name: str) -> float:
+        """Returns the mean absolute error of a model over all steps of all windows."""
+        return mean_absolute_error(self.actual, self.forecasts[name])
+
+    def compare(self, name: str, other: str) -> DieboldMariano:
+        """Tests whether two models differ by more than chance; negative: the first is better.
+
+        Args:
+            name: One.
+            other: The other.
+        """
+        return diebold_mariano(self._losses(name), self._losses(other), self.plan.overlap)
+
+    def _losses(self, name: str) -> Floats:
+        """Returns the mean absolute error of each window, NaN where nothing of it is known."""
+        errors = np.abs(self.actual - self.forecasts[name])
+        known = ~np.isnan(errors)
+        counts = known.sum(axis=1)
+        sums = np.where(known, errors, 0.0).sum(axis=1)
+        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def backtest(
+    series: RegularSeries, forecasters: Sequence[Forecaster], plan: Plan, regressors: Floats
+) -> BacktestResult:
+    """Forecasts from every origin of a plan with every model.
+
+    Models see nothing but the steps before the origin: whatever they fit, scale or fill is made of
+    these alone. Regressors are known beforehand, and seen up to the end of each window.
+
+    Args:
+        series: The whole series.
+        forecasters: The models; each must do with the steps before the first origin.
+        plan: The origins; the first must leave at least one step.
+        regressors: float64 (len(series), R); R may be 0.
+    """
+    origins = plan.origins(len(series))
+    actual = np.stack([series.values[origin : origin + plan.horizon] for origin in origins])
+    forecasts = {
+        forecaster.name: np.empty((plan.windows, plan.horizon)) for forecaster in forecasters
+    }
+    fitted: dict[str, FittedForecaster] = {}
+    for window, origin in enumerate(origins):
+        history = series.head(int(origin))
+        if window == 0 or (plan.refit_every and window % plan.refit_every == 0):
+            past = regressors[:origin]
+            fitted = {each.name: each.fit(history, plan.horizon, past) for each in forecasters}
+        known = regressors[: origin + plan.horizon]
+        for name, model in fitted.items():
+            forecasts[name][window] = predict_within(model, history, plan.horizon, known)
+    return BacktestResult(plan, origins, actual, forecasts)

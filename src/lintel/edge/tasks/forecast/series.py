@@ -1,0 +1,172 @@
+"""Series: values over time as they come, and the same on a regular calendar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lintel.edge.errors import InvalidArgumentError
+from lintel.edge.tasks.forecast.calendars import Calendar
+from lintel.edge.tasks.forecast.zones import DAY_US, Integers
+
+Floats = NDArray[np.float64]
+
+MINIMUM_POINTS = 2
+# The years 1900 to 2200.
+_EARLIEST_US = -25_567 * DAY_US
+_LATEST_US = 84_006 * DAY_US
+
+
+@dataclass(frozen=True, eq=False)
+class TimeSeries:
+    """Values over time as they come; what is missing is left out.
+
+    Attributes:
+        timestamps_us: int64 (N,), starts of the steps in microseconds since 1970 UTC, rising.
+        values: float64 (N,), finite.
+
+    Raises:
+        InvalidArgumentError: It is not so; `field` names the index, such as "values[17]".
+    """
+
+    timestamps_us: Integers
+    values: Floats
+
+    def __post_init__(self) -> None:
+        """Checks the points."""
+        if self.timestamps_us.shape != self.values.shape or self.values.ndim != 1:
+            raise InvalidArgumentError(
+                f"There are {len(self.timestamps_us)} timestamps and {len(self.values)} values; "
+                "there must be as many of both.",
+                field="values",
+            )
+        if len(self.values) < MINIMUM_POINTS:
+            raise InvalidArgumentError(
+                f"A series must have at least {MINIMUM_POINTS} points, not {len(self.values)}.",
+                field="values",
+            )
+        self._check_timestamps()
+        check_finite(self.values, "values", "value")
+
+    def _check_timestamps(self) -> None:
+        outside = (self.timestamps_us < _EARLIEST_US) | (self.timestamps_us >= _LATEST_US)
+        for index in np.flatnonzero(outside)[:1]:
+            raise InvalidArgumentError(
+                f"The timestamp {index} must lie in the years 1900 to 2199, in microseconds since "
+                "1970 UTC.",
+                field=f"timestamps_us[{index}]",
+            )
+        for index in np.flatnonzero(np.diff(self.timestamps_us) <= 0)[:1] + 1:
+            same = self.timestamps_us[index] == self.timestamps_us[index - 1]
+            wrong = "is the same as" if same else "is earlier than"
+            raise InvalidArgumentError(
+                f"The timestamps must rise: timestamp {index} {wrong} the one before it.",
+                field=f"timestamps_us[{index}]",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class RegularSeries:
+    """Values at every step of a calendar from a first to a last one; both have a value.
+
+    Attributes:
+        calendar: The steps.
+        first: Number of the first step.
+        values: float64 (N,), NaN where a step has no value.
+        season_length: Steps of the season that is assumed; 1: none.
+    """
+
+    calendar: Calendar
+    first: int
+    values: Floats
+    season_length: int
+
+    def __len__(self) -> int:
+        """How many steps there are, those without a value among them."""
+        return len(self.values)
+
+    @property
+    def positions(self) -> Integers:
+        """int64 (N,), numbers of the steps."""
+        return np.arange(self.first, self.first + len(self), dtype=np.int64)
+
+    @property
+    def timestamps_us(self) -> Integers:
+        """int64 (N,), starts of the steps in microseconds since 1970 UTC."""
+        return self.calendar.timestamps_us(self.positions)
+
+    def timestamps_after(self, horizon: int) -> Integers:
+        """Returns the starts of the steps after the last.
+
+        Args:
+            horizon: How many.
+
+        Returns:
+            int64 (horizon,), microseconds since 1970 UTC.
+        """
+        last = self.first + len(self)
+        return self.calendar.timestamps_us(np.arange(last, last + horizon, dtype=np.int64))
+
+    def head(self, length: int) -> RegularSeries:
+        """Returns the first steps alone: what was known then.
+
+        Args:
+            length: How many, at least 1; the last of them may be without a value.
+        """
+        return replace(self, values=self.values[:length])
+
+    @cached_property
+    def is_counts(self) -> bool:
+        """Whether the values look like counts: whole numbers, none of them negative."""
+        known = self.values[~np.isnan(self.values)]
+        return bool((known >= 0).all() and (known == np.floor(known)).all())
+
+    @cached_property
+    def filled(self) -> Floats:
+        """float64 (N,), the values with every gap filled, for models that know no gaps.
+
+        See `fill_gaps`, which this is with the season of the series.
+        """
+        return fill_gaps(self.values, self.season_length)
+
+
+def fill_gaps(values: Floats, season_length: int) -> Floats:
+    """Fills what is missing.
+
+    A gap takes the latest known value that is whole seasons before it, and where there is none,
+    the known value just before it: only what was known at the time is used, so that filling shows
+    a model nothing of the future.
+
+    Args:
+        values: float64 (N,), NaN where missing; the first is known.
+        season_length: Steps of the season; 1: none.
+
+    Returns:
+        float64 (N,), finite.
+    """
+    filled = values.copy()
+    for index in np.flatnonzero(np.isnan(values)):
+        # Earlier gaps are filled by now.
+        source = index - season_length if index >= season_length else index - 1
+        filled[index] = filled[source]
+    return filled
+
+
+def check_finite(values: Floats, field: str, noun: str) -> None:
+    """Checks that all values are numbers.
+
+    Args:
+        values: float64 (N,).
+        field: The request field that holds them.
+        noun: What one of them is called.
+
+    Raises:
+        InvalidArgumentError: One is not; `field` names its index.
+    """
+    for index in np.flatnonzero(~np.isfinite(values))[:1]:
+        raise InvalidArgumentError(
+            f"The {noun} {index} must be a finite number.", field=f"{field}[{index}]"
+        )
