@@ -78,7 +78,7 @@ def test_what_failed_is_told_and_not_packed(package: tuple[Findings, Path]) -> N
 def test_charts_of_the_report_have_no_labels_one_on_another(package: tuple[Findings, Path]) -> None:
     from matplotlib.figure import Figure
 
-    from lintel.converters.report.charts import place_labels
+    from lintel.reports import place_labels
 
     axes = Figure(figsize=(10, 5)).add_subplot()
     axes.set(xlim=(0, 10), ylim=(0, 10))

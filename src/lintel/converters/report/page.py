@@ -16,6 +16,7 @@ from lintel.converters.examples import Tensor
 from lintel.converters.files import digest, write_whole
 from lintel.converters.report import charts
 from lintel.converters.verification import Reference, Verification
+from lintel.reports import render_page
 
 _LIBRARIES = ("ai-edge-litert", "onnxruntime", "tensorflow-cpu", "keras", "tf2onnx", "xgboost-cpu")
 
@@ -55,18 +56,11 @@ def write_report(findings: Findings, folder: Path) -> None:
     Raises:
         ConversionError: The folder cannot be written.
     """
-    import jinja2  # noqa: PLC0415 -- only here
-
     told = _told(findings)
     write_whole(folder / "report.json", (json.dumps(told, indent=1) + "\n").encode())
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("lintel.converters.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = environment.get_template("report.html.jinja").render(
+    page = render_page(
+        "lintel.converters.report",
+        "report.html.jinja",
         told=told,
         trade=charts.draw_trade(findings.verifications, findings.reference),
         sections=[_section(findings, one) for one in findings.verifications if one.outputs],
@@ -134,7 +128,7 @@ def _section(findings: Findings, one: Verification) -> dict[str, Any]:
         if expected is None:
             expected = charts.predicted(dict(findings.reference.outputs))
         confusion = charts.draw_confusion(
-            np.asarray(expected), charts.predicted(one.outputs), findings.classes
+            one.name, np.asarray(expected), charts.predicted(one.outputs), findings.classes
         )
     return {
         "row": _row(one),

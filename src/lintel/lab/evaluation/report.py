@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 
 import msgspec
 
@@ -21,12 +20,12 @@ from lintel.lab.evaluation.gallery import make_gallery
 from lintel.lab.evaluation.protocol import Protocol
 from lintel.lab.evaluation.running import Evaluation
 from lintel.lab.evaluation.table import (
-    Table,
     comparison_table,
     describe_protocol,
     size_table,
     source_table,
 )
+from lintel.reports import Table, render_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +92,9 @@ def to_html(evaluation: Evaluation, summary: Summary) -> str:
     Raises:
         LabError: A picture can be read no more.
     """
-    import jinja2  # noqa: PLC0415 -- only reports need it
-
-    template = (Path(__file__).parent / "report.html.jinja").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(template).render(
+    return render_page(
+        "lintel.lab.evaluation",
+        "report.html.jinja",
         summary=summary,
         protocol=describe_protocol(summary.protocol),
         curves=[(source, draw_curves(evaluation, source)) for source in sources_of(evaluation)],
