@@ -15,6 +15,7 @@ from lintel.client.errors import (
     UnavailableError,
 )
 from lintel.client.frames import FrameResult, Timings
+from lintel.client.masks import Boxes, MaskOptions
 from lintel.client.outputs import BlurredPicture, OutputPicture
 from lintel.client.pictures import Frame, Picture, PixelFormat
 from lintel.client.results import (
@@ -24,8 +25,10 @@ from lintel.client.results import (
     Face,
     FaceDetections,
     ImageStatistics,
+    MaskState,
+    MaskVerdict,
 )
-from lintel.client.video import DropPolicy, VideoInput, VideoTask
+from lintel.client.video import DropPolicy, VideoInput, VideoOptions, VideoTask
 
 __all__ = [
     "AsyncClient",
@@ -34,6 +37,7 @@ __all__ = [
     "BlurShape",
     "BlurredPicture",
     "Box",
+    "Boxes",
     "ChannelName",
     "ChannelStatistics",
     "Client",
@@ -48,6 +52,9 @@ __all__ = [
     "InternalError",
     "InvalidArgumentError",
     "LintelError",
+    "MaskOptions",
+    "MaskState",
+    "MaskVerdict",
     "NotFoundError",
     "OutputFormat",
     "OutputPicture",
@@ -59,5 +66,6 @@ __all__ = [
     "UnauthenticatedError",
     "UnavailableError",
     "VideoInput",
+    "VideoOptions",
     "VideoTask",
 ]

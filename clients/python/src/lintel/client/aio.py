@@ -16,6 +16,7 @@ from collections.abc import (
     Collection,
     Iterable,
     Iterator,
+    Sequence,
 )
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -24,16 +25,17 @@ from typing import Self, TypeVar, Unpack
 
 import grpc
 
-from lintel.client import calls, errors, video
+from lintel.client import calls, errors, masks, video
 from lintel.client.batches import Batch
 from lintel.client.calls import BlurOptions, Call, DetectionOptions
 from lintel.client.connection import SERVING, Connection, received
 from lintel.client.errors import LintelError, UnavailableError
 from lintel.client.frames import FrameResult
+from lintel.client.masks import Boxes, MaskOptions
 from lintel.client.outputs import BlurredPicture
 from lintel.client.pictures import Picture, load
 from lintel.client.results import FaceDetections, ImageStatistics
-from lintel.client.video import DropPolicy, VideoInput, VideoTask
+from lintel.client.video import DropPolicy, VideoInput, VideoOptions, VideoTask
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -85,6 +87,24 @@ class AsyncClient(Connection):
         """Destroys the faces of every picture, as Client.blur_faces_each."""
         return self._each(self._faces.BlurFaces, calls.blur_faces(options), pictures)
 
+    async def classify_masks(
+        self, picture: Picture, *, boxes: Boxes | None = None, **options: Unpack[MaskOptions]
+    ) -> FaceDetections:
+        """Tells of every face whether it wears a mask, as Client.classify_masks."""
+        call = masks.classify_masks(options, boxes)
+        return await self._one(self._masks.ClassifyMasks, call, picture)
+
+    def classify_masks_each(
+        self,
+        pictures: Iterable[Picture],
+        *,
+        boxes: Sequence[Boxes] | None = None,
+        **options: Unpack[MaskOptions],
+    ) -> AsyncIterator[FaceDetections | LintelError]:
+        """Judges the faces of every picture, as Client.classify_masks_each."""
+        call = masks.classify_masks_each(options, boxes)
+        return self._each(self._masks.ClassifyMasks, call, masks.paired(pictures, boxes))
+
     async def image_statistics(self, picture: Picture) -> ImageStatistics:
         """Measures a picture, as Client.image_statistics."""
         method = self._statistics.ComputeImageStatistics
@@ -104,7 +124,7 @@ class AsyncClient(Connection):
         tasks: Collection[VideoTask],
         drop_policy: DropPolicy = "lossless",
         window: int = video.DEFAULT_WINDOW,
-        **options: Unpack[BlurOptions],
+        **options: Unpack[VideoOptions],
     ) -> AsyncGenerator[FrameResult, None]:
         """Works on the frames of a video, as Client.process_video; aclose() ends it at once."""
         pulled = _Pulled(frames) if isinstance(frames, AsyncIterable) else frames
@@ -144,7 +164,7 @@ class AsyncClient(Connection):
         # Bytes are only copied; a thread would cost more than that.
         is_ready = isinstance(picture, bytes)
         image = load(picture) if is_ready else await asyncio.to_thread(load, picture)
-        return call.single(await _settled(self._start(method, call.request([image]))))
+        return call.single(await _settled(self._start(method, call.request(Batch(0, [image])))))
 
     def _each(
         self,

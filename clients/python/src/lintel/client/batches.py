@@ -38,6 +38,15 @@ class Batch:
         """What can be sent, in order."""
         return [outcome for outcome in self.outcomes if isinstance(outcome, Image)]
 
+    @property
+    def positions(self) -> list[int]:
+        """Where the images stand among the user's pictures."""
+        return [
+            position
+            for position, outcome in enumerate(self.outcomes, start=self.first)
+            if isinstance(outcome, Image)
+        ]
+
     def has_room_for(self, size: int, most: int) -> bool:
         """Tells whether a picture of so many bytes still fits; one always does.
 

@@ -92,12 +92,12 @@ class Call(Generic[Request, Response, Result]):
     """One unary method with its options.
 
     Attributes:
-        request: Makes the request for some pictures.
+        request: Makes the request for the images of a batch.
         outcomes: Takes the results, one a picture, out of a response.
         read: Reads one of them that is not an error.
     """
 
-    request: Callable[[Sequence[image_pb2.Image]], Request]
+    request: Callable[[Batch], Request]
     outcomes: Callable[[Response], Sequence[Any]]
     read: Callable[[Any], Result]
 
@@ -125,7 +125,7 @@ class Call(Generic[Request, Response, Result]):
             result = outcome if isinstance(outcome, LintelError) else next(results)
             if isinstance(result, LintelError):
                 # The device counts within the call; the user, within all pictures.
-                result.field = re.sub(r"^images\[\d+\]", f"images[{position}]", result.field)
+                result.field = re.sub(r"^(images|boxes)\[\d+\]", rf"\1[{position}]", result.field)
             merged.append(result)
         return merged
 
@@ -149,7 +149,7 @@ def detect_faces(
     refuse_unknown(options, DetectionOptions)
     detection = detection_message(options)
     return Call(
-        lambda images: face_pb2.DetectFacesRequest(images=images, detection=detection),
+        lambda batch: face_pb2.DetectFacesRequest(images=batch.images, detection=detection),
         lambda response: response.results,
         lambda outcome: read_detections(outcome.detections),
     )
@@ -163,8 +163,8 @@ def blur_faces(
     detection, blur = detection_message(options), blur_message(options)
     output = output_message(options)
     return Call(
-        lambda images: face_pb2.BlurFacesRequest(
-            images=images, detection=detection, blur=blur, output=output
+        lambda batch: face_pb2.BlurFacesRequest(
+            images=batch.images, detection=detection, blur=blur, output=output
         ),
         lambda response: response.results,
         lambda outcome: read_blurred(outcome.blurred),
@@ -178,7 +178,7 @@ def image_statistics() -> Call[
 ]:
     """Prepares StatisticsService.ComputeImageStatistics."""
     return Call(
-        lambda images: statistics_pb2.ComputeImageStatisticsRequest(images=images),
+        lambda batch: statistics_pb2.ComputeImageStatisticsRequest(images=batch.images),
         lambda response: response.results,
         lambda outcome: read_statistics(outcome.statistics),
     )
@@ -204,6 +204,16 @@ def blur_message(options: BlurOptions) -> face_pb2.BlurOptions:
         margin=options.get("margin"),
         whole_frame=options.get("whole_frame", False),
     )
+
+
+def mask_message(min_probability: float | None, model: str) -> face_pb2.MaskOptions:
+    """Makes the message of options on masks.
+
+    Args:
+        min_probability: Of a state that is said, 0 to 1; None: as the device is set.
+        model: Name of a mask model; "": as the device is set.
+    """
+    return face_pb2.MaskOptions(min_probability=min_probability, model=model)
 
 
 def output_message(options: BlurOptions) -> face_pb2.OutputOptions:

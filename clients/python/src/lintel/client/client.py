@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
 import grpc
 
-from lintel.client import calls, errors, video
+from lintel.client import calls, errors, masks, video
 from lintel.client.batches import Batch
 from lintel.client.calls import BlurOptions, Call, DetectionOptions
 from lintel.client.connection import SERVING, Connection, received
 from lintel.client.errors import LintelError, UnavailableError
 from lintel.client.frames import FrameResult
+from lintel.client.masks import Boxes, MaskOptions
 from lintel.client.outputs import BlurredPicture
 from lintel.client.pictures import Picture, load
 from lintel.client.results import FaceDetections, ImageStatistics
-from lintel.client.video import DropPolicy, VideoInput, VideoTask
+from lintel.client.video import DropPolicy, VideoInput, VideoOptions, VideoTask
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -72,6 +73,43 @@ class Client(Connection):
         """Destroys the faces of every picture. Raises as `detect_faces`, but see the class."""
         return self._each(self._faces.BlurFaces, calls.blur_faces(options), pictures)
 
+    def classify_masks(
+        self, picture: Picture, *, boxes: Boxes | None = None, **options: Unpack[MaskOptions]
+    ) -> FaceDetections:
+        """Tells of every face of a picture whether it wears a mask.
+
+        Args:
+            picture: The picture.
+            boxes: Where its faces are, in pixels; None: they are looked for, unless
+                `whole_image` says that the picture is a crop of one.
+            **options: See MaskOptions.
+
+        Returns:
+            The faces with their `mask` set: best first, or in the order of `boxes`.
+
+        Raises:
+            LintelError, TypeError, ValueError, OSError: As `detect_faces`.
+        """
+        return self._one(self._masks.ClassifyMasks, masks.classify_masks(options, boxes), picture)
+
+    def classify_masks_each(
+        self,
+        pictures: Iterable[Picture],
+        *,
+        boxes: Sequence[Boxes] | None = None,
+        **options: Unpack[MaskOptions],
+    ) -> Iterator[FaceDetections | LintelError]:
+        """Judges the faces of every picture. Raises as `detect_faces`, but see the class.
+
+        Args:
+            pictures: The pictures.
+            boxes: Where the faces of each are, one item a picture; otherwise as of
+                `classify_masks`.
+            **options: See MaskOptions.
+        """
+        call = masks.classify_masks_each(options, boxes)
+        return self._each(self._masks.ClassifyMasks, call, masks.paired(pictures, boxes))
+
     def image_statistics(self, picture: Picture) -> ImageStatistics:
         """Measures a picture. Raises as `detect_faces`."""
         method = self._statistics.ComputeImageStatistics
@@ -91,7 +129,7 @@ class Client(Connection):
         tasks: Collection[VideoTask],
         drop_policy: DropPolicy = "lossless",
         window: int = video.DEFAULT_WINDOW,
-        **options: Unpack[BlurOptions],
+        **options: Unpack[VideoOptions],
     ) -> Generator[FrameResult, None, None]:
         """Works on the frames of a video, on one stream.
 
@@ -102,7 +140,7 @@ class Client(Connection):
             drop_policy: "lossless" serves every frame and holds the iterator back; with
                 "newest_wins", waiting frames give way to newer ones, as live pictures should.
             window: In a lossless stream, frames taken whose results you have not.
-            **options: As of `blur_faces`.
+            **options: As of `blur_faces`; see VideoOptions for those on masks.
 
         Yields:
             Results in the order of the frames. Leaving the loop ends the stream as soon as
@@ -155,7 +193,7 @@ class Client(Connection):
         call: Call[Request, Response, Result],
         picture: Picture,
     ) -> Result:
-        request = call.request([load(picture)])
+        request = call.request(Batch(0, [load(picture)]))
         try:
             response = method(request, timeout=self.timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:

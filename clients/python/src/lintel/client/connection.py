@@ -11,13 +11,13 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
 from lintel.client import errors, video
 from lintel.client.batches import CALLS_IN_FLIGHT, PICTURES_PER_CALL, Batch, batches, refuse_single
-from lintel.client.calls import BlurOptions, Call
+from lintel.client.calls import Call
 from lintel.client.channel import PemSource, open_channel
 from lintel.client.errors import LintelError
 from lintel.client.pictures import Picture
 from lintel.client.streams import StreamCall, VideoStream
-from lintel.client.video import DropPolicy, VideoInput, VideoTask
-from lintel.v1 import face_pb2_grpc, statistics_pb2_grpc, video_pb2_grpc
+from lintel.client.video import DropPolicy, VideoInput, VideoOptions, VideoTask
+from lintel.v1 import face_pb2_grpc, mask_pb2_grpc, statistics_pb2_grpc, video_pb2_grpc
 from lintel.v1.video_pb2 import ProcessVideoRequest
 
 Request = TypeVar("Request")
@@ -87,6 +87,7 @@ class Connection:
             insecure=insecure,
         )
         self._faces = face_pb2_grpc.FaceServiceStub(self._channel)
+        self._masks = mask_pb2_grpc.MaskServiceStub(self._channel)
         self._statistics = statistics_pb2_grpc.StatisticsServiceStub(self._channel)
         self._video = video_pb2_grpc.VideoServiceStub(self._channel)
         self._check = self._channel.unary_unary(
@@ -155,8 +156,7 @@ class Connection:
         started: deque[tuple[Batch, grpc.Future[Response] | None]] = deque()
         try:
             for batch in loaded:
-                images = batch.images
-                pending = self._start(method, call.request(images)) if images else None
+                pending = self._start(method, call.request(batch)) if batch.images else None
                 started.append((batch, pending))
                 if len(started) == CALLS_IN_FLIGHT:
                     yield started.popleft()
@@ -174,7 +174,7 @@ class Connection:
         tasks: Collection[VideoTask],
         drop_policy: DropPolicy,
         window: int,
-        options: BlurOptions,
+        options: VideoOptions,
     ) -> VideoStream:
         config = video.config_request(tasks, drop_policy, options)
         limit = video.unanswered_limit(drop_policy, window)

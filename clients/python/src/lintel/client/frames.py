@@ -26,6 +26,7 @@ class Timings:
         blur_us: Destroying them.
         encode_us: Writing the result.
         statistics_us: Measuring.
+        mask_us: Judging masks.
         total_us: From arrival to reply.
     """
 
@@ -35,6 +36,7 @@ class Timings:
     blur_us: int
     encode_us: int
     statistics_us: int
+    mask_us: int
     total_us: int
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 from lintel.v1 import face_pb2, statistics_pb2
@@ -44,17 +45,64 @@ class Box:
         return self.y_max - self.y_min
 
 
+class MaskState(StrEnum):
+    """What is to be said of a face and its mask; the values are the labels of CSV files."""
+
+    WORN = "with_mask"
+    """Over mouth and nose."""
+    NOT_WORN = "without_mask"
+    """No mask."""
+    WORN_INCORRECTLY = "incorrect_mask"
+    """A mask that leaves the nose, the mouth or the chin bare."""
+    UNSURE = "unsure"
+    """No state is as probable as was asked for."""
+
+
+MASK_STATES: dict[int, MaskState] = {
+    face_pb2.MASK_STATE_WORN: MaskState.WORN,
+    face_pb2.MASK_STATE_NOT_WORN: MaskState.NOT_WORN,
+    face_pb2.MASK_STATE_WORN_INCORRECTLY: MaskState.WORN_INCORRECTLY,
+    face_pb2.MASK_STATE_UNSURE: MaskState.UNSURE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MaskVerdict:
+    """Whether a face wears a mask. The probabilities sum to 1 and are calibrated.
+
+    Attributes:
+        state: The likeliest state, or UNSURE.
+        worn_probability: That a mask is worn over mouth and nose.
+        not_worn_probability: That no mask is worn.
+        worn_incorrectly_probability: That a mask is worn, but not properly.
+    """
+
+    state: MaskState
+    worn_probability: float
+    not_worn_probability: float
+    worn_incorrectly_probability: float
+
+    @property
+    def probability(self) -> float:
+        """The largest of the three: that of `state`, unless that is UNSURE."""
+        return max(
+            self.worn_probability, self.not_worn_probability, self.worn_incorrectly_probability
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Face:
     """One face.
 
     Attributes:
         box: Where it is.
-        score: How sure the detector is, 0 to 1.
+        score: How sure the detector is, 0 to 1; 1 where nobody looked for it.
+        mask: Whether it wears a mask; None where nobody asked.
     """
 
     box: Box
     score: float
+    mask: MaskVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +110,8 @@ class FaceDetections:
     """The faces of one picture.
 
     Attributes:
-        faces: Best first; none is an ordinary outcome.
+        faces: Best first, or in the order of the boxes that were given; none is an ordinary
+            outcome.
         width: Width of the picture in pixels, after orientation.
         height: Height of the picture in pixels, after orientation.
     """
@@ -144,8 +193,19 @@ def read_faces(messages: Iterable[face_pb2.Face]) -> tuple[Face, ...]:
         Face(
             Box(face.box.x_min, face.box.y_min, face.box.x_max, face.box.y_max),
             face.score,
+            _read_verdict(face.mask) if face.HasField("mask") else None,
         )
         for face in messages
+    )
+
+
+def _read_verdict(message: face_pb2.MaskVerdict) -> MaskVerdict:
+    return MaskVerdict(
+        # Of a state that a newer device may know, this client can say nothing for sure.
+        MASK_STATES.get(message.state, MaskState.UNSURE),
+        message.worn_probability,
+        message.not_worn_probability,
+        message.worn_incorrectly_probability,
     )
 
 

@@ -11,6 +11,7 @@ from lintel.client.calls import (
     BlurOptions,
     blur_message,
     detection_message,
+    mask_message,
     number_of,
     output_message,
     refuse_unknown,
@@ -22,12 +23,13 @@ from lintel.v1 import video_pb2
 # Two keep a device of two cores busy; two more cover the way there and back.
 DEFAULT_WINDOW = 4
 
-VideoTask = Literal["detect_faces", "blur_faces", "image_statistics"]
+VideoTask = Literal["detect_faces", "blur_faces", "image_statistics", "classify_masks"]
 DropPolicy = Literal["lossless", "newest_wins"]
 VIDEO_TASKS: dict[VideoTask, video_pb2.VideoTask.ValueType] = {
     "detect_faces": video_pb2.VIDEO_TASK_DETECT_FACES,
     "blur_faces": video_pb2.VIDEO_TASK_BLUR_FACES,
     "image_statistics": video_pb2.VIDEO_TASK_IMAGE_STATISTICS,
+    "classify_masks": video_pb2.VIDEO_TASK_CLASSIFY_MASKS,
 }
 DROP_POLICIES: dict[DropPolicy, video_pb2.DropPolicy.ValueType] = {
     "lossless": video_pb2.DROP_POLICY_LOSSLESS,
@@ -38,8 +40,22 @@ DROP_POLICIES: dict[DropPolicy, video_pb2.DropPolicy.ValueType] = {
 VideoInput: TypeAlias = "Picture | tuple[int, Picture]"
 
 
+class VideoOptions(BlurOptions, total=False):
+    """How to work on frames: how to find and destroy faces, and how to judge masks.
+
+    Attributes:
+        min_probability: Mask states less probable than this are UNSURE, 0 to 1; the device's
+            setting if None.
+        mask_model: Name of a mask model on the device; its default if empty. `model` is the
+            name of a face model.
+    """
+
+    min_probability: float | None
+    mask_model: str
+
+
 def config_request(
-    tasks: Collection[VideoTask], drop_policy: DropPolicy, options: BlurOptions
+    tasks: Collection[VideoTask], drop_policy: DropPolicy, options: VideoOptions
 ) -> video_pb2.ProcessVideoRequest:
     """Makes the first message of a stream.
 
@@ -47,7 +63,7 @@ def config_request(
         TypeError: An option is unknown.
         ValueError: A task, policy or option value is unknown, or there is no task.
     """
-    refuse_unknown(options, BlurOptions)
+    refuse_unknown(options, VideoOptions)
     if isinstance(tasks, str) or not tasks:
         raise ValueError('tasks must name at least one task, such as ("blur_faces",)')
     return video_pb2.ProcessVideoRequest(
@@ -57,6 +73,7 @@ def config_request(
             detection=detection_message(options),
             blur=blur_message(options),
             output=output_message(options),
+            masks=mask_message(options.get("min_probability"), options.get("mask_model", "")),
         )
     )
 
