@@ -44,7 +44,7 @@ class Recorder(mask_pb2_grpc.MaskServiceServicer, video_pb2_grpc.VideoServiceSer
         return mask_pb2.ClassifyMasksResponse(results=results)
 
     def ProcessVideo(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
-        self.configs.append(next(request_iterator).config)
+        self.configs += [message.config for message in request_iterator]
         yield from ()
 
     def result(self, index: int, image: image_pb2.Image) -> Result:
