@@ -10,6 +10,7 @@ over, leave out the box or picture and go on. Coordinates are of the file as sto
 """
 
 from lintel.lab.annotations.annotator import read_annotator, write_annotator
+from lintel.lab.annotations.class_folders import read_class_folders
 from lintel.lab.annotations.coco import read_coco, write_coco
 from lintel.lab.annotations.collecting import Report, leave_out, refuse
 from lintel.lab.annotations.finding import read_any
@@ -29,6 +30,7 @@ __all__ = [
     "leave_out",
     "read_annotator",
     "read_any",
+    "read_class_folders",
     "read_coco",
     "read_csv",
     "read_index",

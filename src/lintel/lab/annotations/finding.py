@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from lintel.lab.annotations.annotator import read_annotator
+from lintel.lab.annotations.class_folders import has_classes, read_class_folders
 from lintel.lab.annotations.coco import read_coco
 from lintel.lab.annotations.collecting import Report, refuse
 from lintel.lab.annotations.files import load_json
@@ -19,6 +20,7 @@ UNDERSTOOD = (
     "an index or other CSV file with image, x_min, y_min, x_max, y_max (or name, x1, ...);"
     " a COCO JSON file; an annotator's JSON file or a folder of them;"
     " a folder of Pascal VOC XML files; a folder of YOLO text files with data.yaml or classes.txt;"
+    " a folder of folders of pictures, one a class;"
     " a folder with one of these in each of train, valid and test"
 )
 
@@ -94,6 +96,8 @@ def _read_folder(folder: Path, report: Report) -> tuple[AnnotatedPicture, ...]:
             return read_voc(folder, report=report)
         case ["YOLO"]:
             return read_yolo(folder, report=report)
+    if has_classes(folder):
+        return read_class_folders(folder, report=report)
     raise AnnotationError(
         f"there is nothing that is understood, which is: {UNDERSTOOD}.", path=folder
     )

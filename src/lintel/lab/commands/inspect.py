@@ -47,8 +47,9 @@ def inspect(data: Path, report: Path | None, splits: tuple[str, ...], overwrite:
     """Looks at annotated pictures before anything is trained on them.
 
     DATA is a CSV file such as the shared index, a COCO file, an annotator's JSON, or a folder of
-    those, of Pascal VOC or of YOLO files. Counts what there is by source, split, label and size,
-    and looks for boxes that cannot be, pictures that are missing or damaged, and near-duplicates.
+    those, of Pascal VOC or YOLO files, or of folders of pictures, one a class. Counts what there
+    is by source, split, label and size, and looks for boxes that cannot be, pictures that are
+    missing or damaged, and near-duplicates.
     """
     from lintel.lab.annotations import AnnotationError, read_any  # noqa: PLC0415 - not for --help
     from lintel.lab.inspection import inspect_pictures  # noqa: PLC0415

@@ -75,6 +75,24 @@ def test_folders_of_splits_are_read_each(tmp_path: Path, pictures: list[Annotate
     assert [picture.split for picture in read_any(root)] == ["train", "val"]
 
 
+def test_folders_of_classes_are_read_and_what_is_no_picture_is_told(
+    tmp_path: Path, write_picture: WritePicture
+) -> None:
+    root = tmp_path / "classes"
+    for split, label in (("train", "no"), ("train", "yes"), ("val", "yes"), ("val", "no")):
+        (root / split / label).mkdir(parents=True)
+        write_picture("a.png", 30, 40).rename(root / split / label / "a.png")
+    (root / "val" / "no" / "b.jpg").write_bytes(b"none")
+    errors: list[AnnotationError] = []
+    found = read_any(root, report=errors.append)
+    assert [(each.split, *each.labels) for each in found] == [
+        ("train", "no"), ("train", "yes"), ("val", "no"), ("val", "yes")
+    ]  # fmt: skip
+    assert all(each.whole_frame and each.boxes.tolist() == [[0, 0, 30, 40]] for each in found)
+    assert [error.field for error in errors] == ["no"]
+    assert "b.jpg cannot be used" in str(errors[0])
+
+
 def test_what_is_not_understood_is_told_with_what_is(tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("faces")
     (tmp_path / "list.json").write_text("[]")
