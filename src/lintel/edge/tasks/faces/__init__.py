@@ -2,6 +2,6 @@
 
 from lintel.edge.tasks.faces.decoders import calibrate
 from lintel.edge.tasks.faces.detector import Detections, FaceDetector
-from lintel.edge.tasks.faces.preparation import Prepared, prepare
+from lintel.edge.tasks.preparation import Prepared, prepare
 
 __all__ = ["Detections", "FaceDetector", "Prepared", "calibrate", "prepare"]

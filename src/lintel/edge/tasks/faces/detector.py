@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from lintel.edge.backends import SessionPool, Tensor, TensorSpec
+from lintel.edge.backends import SessionPool, Tensor
 from lintel.edge.errors import (
     InferenceFailedError,
     InvalidArgumentError,
     LintelError,
-    PackageInvalidError,
 )
 from lintel.edge.geometry import clip, non_maximum_suppression
 from lintel.edge.images import Picture
-from lintel.edge.packages import FaceOutput, Input, Package, Variant
+from lintel.edge.packages import FaceOutput, Package, Variant
 from lintel.edge.tasks.faces.decoders import (
     Found,
     calibrate,
@@ -24,8 +23,8 @@ from lintel.edge.tasks.faces.decoders import (
     least_raw_score,
     make_decoder,
 )
-from lintel.edge.tasks.faces.decoders.tensors import ANY, Floats
-from lintel.edge.tasks.faces.preparation import Prepared, prepare
+from lintel.edge.tasks.preparation import Prepared, check_input, prepare
+from lintel.edge.tasks.tensors import Floats
 
 
 class Detections(NamedTuple):
@@ -66,7 +65,7 @@ class FaceDetector:
         self._decoder = make_decoder(manifest.output, expected)
         self._pool = pool
         with pool.lease() as session:
-            _check_input(expected, session.inputs)
+            check_input(expected, session.inputs)
             check_outputs(self._decoder.expected(expected.size), session.outputs)
 
     @property
@@ -150,34 +149,3 @@ class FaceDetector:
         boxes = clip(inside[chosen] / scale, picture.width, picture.height)
         kept = non_maximum_suppression(boxes, scores[chosen], self._output.iou)
         return Detections(boxes[kept], scores[chosen[kept]])
-
-
-def _check_input(expected: Input, specs: Sequence[TensorSpec]) -> None:
-    """Checks the input of a model that has been opened.
-
-    Raises:
-        PackageInvalidError: The model takes something else; `field` is the key at fault.
-    """
-    if len(specs) != 1:
-        raise PackageInvalidError("A model that sees pictures must have one input.", field="input")
-    spec = specs[0]
-    if spec.dtype != np.dtype(expected.dtype):
-        raise PackageInvalidError(
-            f"The model takes values of the type {spec.dtype}, and input.dtype says "
-            f"{expected.dtype}.",
-            field="input.dtype",
-        )
-    width, height = expected.size or (ANY, ANY)
-    if expected.layout == "NHWC":
-        wanted = (1, height, width, expected.channels)
-    else:
-        wanted = (1, expected.channels, height, width)
-    fixed = len(spec.shape) == len(wanted) and all(
-        length in {ANY, given} for length, given in zip(spec.shape, wanted, strict=True)
-    )
-    if not fixed:
-        raise PackageInvalidError(
-            f"The model takes the shape {list(spec.shape)} (-1: any length), and [input] says "
-            f"{list(wanted)}.",
-            field="input",
-        )

@@ -32,7 +32,7 @@ from lintel.edge.tasks.faces.decoders.direct import (
 from lintel.edge.tasks.faces.decoders.found import Decoder, Found
 from lintel.edge.tasks.faces.decoders.maps import CenterfaceDecoder
 from lintel.edge.tasks.faces.decoders.scores import calibrate, least_raw_score
-from lintel.edge.tasks.faces.decoders.tensors import check_outputs
+from lintel.edge.tasks.tensors import check_outputs
 
 __all__ = [
     "Decoder",

@@ -8,10 +8,11 @@ import numpy as np
 
 from lintel.edge.backends import Tensor
 from lintel.edge.packages import BlazefaceOutput, ScrfdOutput, YunetOutput
-from lintel.edge.tasks.faces.decoders.found import Found, Size, from_centres
+from lintel.edge.tasks.faces.decoders.found import Found, from_centres
 from lintel.edge.tasks.faces.decoders.grids import Grids
 from lintel.edge.tasks.faces.decoders.scores import activate, check_scores, choose
-from lintel.edge.tasks.faces.decoders.tensors import ExpectedTable, ExpectedTensor
+from lintel.edge.tasks.preparation import Size
+from lintel.edge.tasks.tensors import ExpectedTable, ExpectedTensor
 
 
 class YunetDecoder:

@@ -15,9 +15,10 @@ from lintel.edge.packages import (
     YoloV5FaceOutput,
     YoloV8Output,
 )
-from lintel.edge.tasks.faces.decoders.found import Found, Size, from_centres
+from lintel.edge.tasks.faces.decoders.found import Found, from_centres
 from lintel.edge.tasks.faces.decoders.scores import activate, check_scores, choose
-from lintel.edge.tasks.faces.decoders.tensors import (
+from lintel.edge.tasks.preparation import Size
+from lintel.edge.tasks.tensors import (
     ANY,
     ExpectedTable,
     ExpectedTensor,

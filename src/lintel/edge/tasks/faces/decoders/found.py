@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from lintel.edge.backends import Tensor
-from lintel.edge.tasks.faces.decoders.tensors import ExpectedTensor, Floats
-
-# Width and height of a model's input, in pixels.
-Size: TypeAlias = tuple[int, int]
+from lintel.edge.tasks.preparation import Size
+from lintel.edge.tasks.tensors import ExpectedTensor, Floats
 
 
 class Found(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lintel.edge.tasks.faces.decoders.tensors import ANY, Floats
+from lintel.edge.tasks.tensors import ANY, Floats
 
 
 class Anchors(NamedTuple):

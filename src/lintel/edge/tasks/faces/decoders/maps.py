@@ -8,9 +8,10 @@ import numpy as np
 
 from lintel.edge.backends import Tensor
 from lintel.edge.packages import CenterfaceOutput
-from lintel.edge.tasks.faces.decoders.found import Found, Size, from_centres
+from lintel.edge.tasks.faces.decoders.found import Found, from_centres
 from lintel.edge.tasks.faces.decoders.scores import choose
-from lintel.edge.tasks.faces.decoders.tensors import ANY, ExpectedTensor, Floats
+from lintel.edge.tasks.preparation import Size
+from lintel.edge.tasks.tensors import ANY, ExpectedTensor, Floats
 
 
 class CenterfaceDecoder:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lintel.edge.errors import InferenceFailedError
 from lintel.edge.packages import Calibration
-from lintel.edge.tasks.faces.decoders.tensors import Floats
+from lintel.edge.tasks.tensors import Floats
 
 Indices: TypeAlias = NDArray[np.intp]
 

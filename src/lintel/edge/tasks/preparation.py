@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lintel.edge.backends import Tensor
+from lintel.edge.backends import Tensor, TensorSpec
+from lintel.edge.errors import PackageInvalidError
 from lintel.edge.images import Picture
 from lintel.edge.packages import Input
-from lintel.edge.tasks.faces.decoders.found import Size
+from lintel.edge.tasks.tensors import ANY
 
 Bytes: TypeAlias = NDArray[np.uint8]
+# Width and height in pixels.
+Size: TypeAlias = tuple[int, int]
 Numbers: TypeAlias = tuple[float, ...]
 
 # Fills what a picture leaves free; the grey that detectors are commonly trained with.
@@ -34,6 +38,37 @@ class Prepared(NamedTuple):
     size: Size
     extent: Size
     scale: tuple[float, float]
+
+
+def check_input(expected: Input, specs: Sequence[TensorSpec]) -> None:
+    """Checks the input of a model that has been opened.
+
+    Raises:
+        PackageInvalidError: The model takes something else; `field` is the key at fault.
+    """
+    if len(specs) != 1:
+        raise PackageInvalidError("A model that sees pictures must have one input.", field="input")
+    spec = specs[0]
+    if spec.dtype != np.dtype(expected.dtype):
+        raise PackageInvalidError(
+            f"The model takes values of the type {spec.dtype}, and input.dtype says "
+            f"{expected.dtype}.",
+            field="input.dtype",
+        )
+    width, height = expected.size or (ANY, ANY)
+    if expected.layout == "NHWC":
+        wanted = (1, height, width, expected.channels)
+    else:
+        wanted = (1, expected.channels, height, width)
+    fixed = len(spec.shape) == len(wanted) and all(
+        length in {ANY, given} for length, given in zip(spec.shape, wanted, strict=True)
+    )
+    if not fixed:
+        raise PackageInvalidError(
+            f"The model takes the shape {list(spec.shape)} (-1: any length), and [input] says "
+            f"{list(wanted)}.",
+            field="input",
+        )
 
 
 def prepare(picture: Picture, expected: Input) -> Prepared:

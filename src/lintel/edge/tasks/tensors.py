@@ -1,4 +1,4 @@
-"""What decoders read: outputs whose names and shapes are checked before they are believed."""
+"""What is read of models: outputs whose names and shapes are checked before they are believed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ExpectedTensor(NamedTuple):
         """
         values = results.get(self.name)
         if values is None or not self.fits(values.shape) or values.dtype.kind != "f":
-            raise InferenceFailedError("The face model gave what its manifest does not say.")
+            raise InferenceFailedError("The model gave what its manifest does not say.")
         return np.asarray(values, np.float32)
 
 
