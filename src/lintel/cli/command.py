@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
-import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from lintel import terminal
 from lintel.cli.options import config_option, load_settings
 from lintel.cli.picture_commands import blur, detect, stats
 from lintel.edge.errors import LintelError
@@ -22,7 +19,6 @@ from lintel.edge.errors import LintelError
 if TYPE_CHECKING:
     from lintel.edge.doctor import Finding
 
-DONE, SOME_FAILED, COULD_NOT, INTERRUPTED = 0, 1, 2, 130
 COLOUR_OF_OUTCOME = {"ok": "green", "note": None, "warning": "yellow", "failure": "red"}
 
 
@@ -85,7 +81,7 @@ def _announce(addresses: tuple[str, ...]) -> None:
         sys.stdout.flush()
     except OSError:
         logging.getLogger("lintel").warning("standard output cannot be written")
-        _discard_output()
+        terminal.discard_output()
 
 
 @lintel.group()
@@ -147,7 +143,7 @@ def doctor(config: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in findings], indent=2))
     if any(finding.outcome is Outcome.FAILURE for finding in findings):
-        raise click.exceptions.Exit(SOME_FAILED)
+        raise click.exceptions.Exit(terminal.FAILED)
 
 
 def _print_finding(finding: Finding) -> None:
@@ -170,40 +166,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     from lintel.cli.engines import EngineFailedError  # noqa: PLC0415
     from lintel.cli.files import FileFailedError  # noqa: PLC0415
 
-    # What SIGTERM leaves behind is then as whole as what Ctrl-C does.
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        status = lintel.main(arguments, prog_name="lintel", standalone_mode=False)
-        # What standard output refuses is told here, not at the interpreter's end.
-        sys.stdout.flush()
-    except click.ClickException as error:
-        error.show()
-        status = error.exit_code
-    except LintelError as error:
-        status = _fail(error.message)
-    except (EngineFailedError, FileFailedError) as error:
-        status = _fail(str(error))
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
-        status = INTERRUPTED
-    except OSError as error:
-        _discard_output()
-        # Whoever read a pipe, such as `head`, has seen enough and need not be told.
-        is_told = error.errno != errno.EPIPE
-        message = f"The output cannot be written: {error.strerror}."
-        status = _fail(message) if is_told else SOME_FAILED
-    sys.exit(status if isinstance(status, int) else DONE)
-
-
-def _discard_output() -> None:
-    """Leads standard output to nowhere: what is left to write would raise at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _fail(message: str) -> int:
-    click.echo(f"Error: {message}", err=True)
-    return COULD_NOT
+    terminal.run(lintel, "lintel", arguments, (LintelError, EngineFailedError, FileFailedError))

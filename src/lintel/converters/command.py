@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-DONE, NOTHING_PACKED, COULD_NOT, INTERRUPTED = 0, 1, 2, 130
+from lintel import terminal
 
 
 @click.command(
@@ -58,7 +56,7 @@ could not be carried out and nothing was written, 130 interrupted.""",
     "--format",
     "formats",
     multiple=True,
-    type=click.Choice(["litert", "onnx"]),
+    type=click.Choice(["litert", "onnx", "xgboost"]),
     help="Only variants of this format.",
 )
 @click.option(
@@ -134,9 +132,9 @@ def lintel_convert(**given: object) -> int:
         click.echo(
             f"No variant keeps {recipe.gate * 100:.4g} % of the source; see {report}.", err=True
         )
-        return NOTHING_PACKED
+        return terminal.FAILED
     click.echo(f"Packed {', '.join(findings.packed)} into {out}; see {report}.")
-    return DONE
+    return terminal.DONE
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -147,21 +145,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     from lintel.converters.errors import ConversionError  # noqa: PLC0415
 
-    try:
-        status = lintel_convert.main(arguments, prog_name="lintel-convert", standalone_mode=False)
-        # What standard output refuses is told here, not at the interpreter's end.
-        sys.stdout.flush()
-    except click.ClickException as error:
-        error.show()
-        status = error.exit_code
-    except ConversionError as error:
-        click.echo(f"Error: {error}", err=True)
-        status = COULD_NOT
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
-        status = INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the pipe has seen enough; what is left to write would raise at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = DONE
-    sys.exit(status if isinstance(status, int) else DONE)
+    terminal.run(lintel_convert, "lintel-convert", arguments, (ConversionError,))

@@ -6,17 +6,15 @@ imported before a command needs it, so that `lintel-lab --help` answers at once.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 import click
 
+from lintel import terminal
 from lintel.lab.commands.calibrate import calibrate
 from lintel.lab.commands.evaluate import evaluate
 from lintel.lab.commands.inspect import inspect
-from lintel.lab.commands.statuses import COULD_NOT, DONE, INTERRUPTED
 
 COMMANDS: tuple[click.Command, ...] = (inspect, evaluate, calibrate)
 
@@ -49,25 +47,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     from lintel.edge.errors import LintelError  # noqa: PLC0415
     from lintel.lab.errors import LabError  # noqa: PLC0415
 
-    try:
-        status = lintel_lab.main(arguments, prog_name="lintel-lab", standalone_mode=False)
-        # What standard output refuses is told here, not at the interpreter's end.
-        sys.stdout.flush()
-    except click.ClickException as error:
-        error.show()
-        status = error.exit_code
-    except (LintelError, LabError, FileFailedError) as error:
-        status = _fail(str(error))
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
-        status = INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the pipe has seen enough; what is left to write would raise at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = DONE
-    sys.exit(status if isinstance(status, int) else DONE)
-
-
-def _fail(message: str) -> int:
-    click.echo(f"Error: {message}", err=True)
-    return COULD_NOT
+    terminal.run(lintel_lab, "lintel-lab", arguments, (LintelError, LabError, FileFailedError))

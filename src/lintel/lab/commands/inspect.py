@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lintel import terminal
 from lintel.cli.files import refuse_existing, whole_file
 from lintel.cli.names import counted, shown
 from lintel.cli.options import overwrite_option
-from lintel.lab.commands.statuses import DEFECTS_FOUND
 
 if TYPE_CHECKING:
     from lintel.lab.inspection import Inspection
@@ -73,7 +73,7 @@ def inspect(data: Path, report: Path | None, splits: tuple[str, ...], overwrite:
     if report:
         _write(inspection, report, shown(str(data)), overwrite=overwrite)
     if not inspection.sound:
-        raise click.exceptions.Exit(DEFECTS_FOUND)
+        raise click.exceptions.Exit(terminal.FAILED)
 
 
 def _print(inspection: Inspection) -> None:
