@@ -174,6 +174,48 @@ class OverloadedError(LintelError):
     reason = "OVERLOADED"
 
 
+class SeriesNotFoundError(LintelError):
+    """The device keeps no series of that name."""
+
+    code = "NOT_FOUND"
+    reason = "SERIES_NOT_FOUND"
+
+
+class SeriesNotKeptError(LintelError):
+    """The device is set to keep no series at all."""
+
+    code = "FAILED_PRECONDITION"
+    reason = "SERIES_NOT_KEPT"
+
+
+class TooManySeriesError(LintelError):
+    """The device keeps as many series as it is set to."""
+
+    code = "RESOURCE_EXHAUSTED"
+    reason = "TOO_MANY_SERIES"
+
+
+class DiskFullError(LintelError):
+    """The disk of the device is full; nothing was written."""
+
+    code = "RESOURCE_EXHAUSTED"
+    reason = "DISK_FULL"
+
+
+class StoreUnavailableError(LintelError):
+    """The store of series cannot be read or written: a missing right, a failing disk."""
+
+    code = "UNAVAILABLE"
+    reason = "STORE_UNAVAILABLE"
+
+
+class ClockNotSetError(LintelError):
+    """The device does not know the time yet; try again after `retry_after_s`."""
+
+    code = "UNAVAILABLE"
+    reason = "CLOCK_NOT_SET"
+
+
 class NotServingError(LintelError):
     """The device is starting or shutting down; try again after `retry_after_s`."""
 

@@ -1,0 +1,27 @@
+"""Series of counts that the device keeps: by the minute, rolled up to hours and days.
+
+`Recorder` is what the rooms above use; `SeriesStore` is the file behind it.
+"""
+
+from lintel.edge.series.clock import Clock
+from lintel.edge.series.counts import Count
+from lintel.edge.series.opening import open_recorder
+from lintel.edge.series.places import default_path, device_zone
+from lintel.edge.series.recorder import Recorder
+from lintel.edge.series.steps import LocalSteps, Resolution
+from lintel.edge.series.store import Retention, SeriesStore, SeriesSummary, Stretch
+
+__all__ = [
+    "Clock",
+    "Count",
+    "LocalSteps",
+    "Recorder",
+    "Resolution",
+    "Retention",
+    "SeriesStore",
+    "SeriesSummary",
+    "Stretch",
+    "default_path",
+    "device_zone",
+    "open_recorder",
+]
