@@ -162,6 +162,48 @@ class Blur(Section, frozen=True):
     ] = 0.05
 
 
+class Series(Section, frozen=True):
+    """The store of series: counts by the minute, rolled up to hours and days."""
+
+    path: Annotated[
+        str | None,
+        Meta(
+            description="SQLite file that series are kept in; empty: none are kept; unset:"
+            " lintel/series.db in the folder for state, ~/.local/state as a rule."
+        ),
+    ] = None
+    time_zone: Annotated[
+        str,
+        Meta(
+            description='IANA name of the zone whose days and hours count, such as "Europe/Lisbon";'
+            " empty: this machine's."
+        ),
+    ] = ""
+    minutes_days: Annotated[
+        int, Meta(ge=1, le=36_500, description="Days that counts by the minute are kept.")
+    ] = 14
+    hours_days: Annotated[
+        int,
+        Meta(ge=1, le=36_500, description="Days that hours are kept; days are kept for good."),
+    ] = 3650
+    write_every_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="Seconds between two writes of buffered counts, which is as much of them"
+            " as a power cut may lose.",
+        ),
+    ] = 60.0
+    max_series: Annotated[
+        int, Meta(ge=1, le=10_000, description="Most series; no more are begun.")
+    ] = 100
+    max_future_s: Annotated[
+        float,
+        Meta(ge=0, le=86_400, description="Seconds that a count may be ahead of the clock."),
+    ] = 300.0
+
+
 class ModelSettings(Section, frozen=True):
     """How one model runs."""
 
@@ -220,6 +262,7 @@ class Settings(Section, frozen=True):
     images: Images = field(default_factory=Images)
     faces: Faces = field(default_factory=Faces)
     blur: Blur = field(default_factory=Blur)
+    series: Series = field(default_factory=Series)
     models: Models = field(default_factory=Models)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)
