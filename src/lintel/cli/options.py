@@ -116,7 +116,7 @@ def open_engine(
     token: str | None,
     token_file: Path | None,
     **certificates: Path | None,
-) -> tuple[Engine, int]:
+) -> Engine:
     """Opens what works on pictures, as the options of `place_options` say.
 
     Args:
@@ -127,16 +127,14 @@ def open_engine(
         token_file: Where the token stands.
         **certificates: As of ServerEngine.
 
-    Returns:
-        The engine, and the largest picture in bytes to read for it.
-
     Raises:
         click.UsageError: The options contradict each other.
         LintelError: The settings are wrong, or the models cannot be had.
         EngineFailedError: The server is not to be reached.
         FileFailedError: The token cannot be read.
     """
-    from lintel.cli.engines import LocalEngine, ServerEngine  # noqa: PLC0415
+    from lintel.cli.local_engine import LocalEngine  # noqa: PLC0415
+    from lintel.cli.server_engine import ServerEngine  # noqa: PLC0415
 
     given = {name for name in ("server", "config") if _on_command_line(name)}
     if local and "server" in given:
@@ -145,14 +143,13 @@ def open_engine(
         if "config" in given:
             raise click.UsageError("A server has settings of its own: leave --config out.")
         # The limits of this process do not bind a server, but no picture is read without one.
-        settings = load_settings(None)
+        limits = load_settings(None).images
         if token_file is not None:
             if token is not None:
                 raise click.UsageError("--token and --token-file are both given: give one of them.")
             token = read_secret(token_file)
-        return ServerEngine(server, token, **certificates), settings.images.max_bytes
-    settings = load_settings(config)
-    return LocalEngine(settings), settings.images.max_bytes
+        return ServerEngine(server, token, **certificates, limits=limits)
+    return LocalEngine(load_settings(config))
 
 
 def _on_command_line(name: str) -> bool:

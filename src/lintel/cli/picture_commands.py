@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lintel.cli import sheets
 from lintel.cli.batch import Batch
-from lintel.cli.files import make_folder, read_picture, refuse_existing, whole_file
+from lintel.cli.files import make_folder, read_picture
+from lintel.cli.listing import csv_option, list_results
 from lintel.cli.names import counted, listed, shown
 from lintel.cli.options import (
     number_option,
@@ -20,39 +20,13 @@ from lintel.cli.options import (
     pictures_argument,
     place_options,
 )
+from lintel.cli.outputs import PictureOutput
 from lintel.cli.pictures import PictureFile, find_pictures
 
 if TYPE_CHECKING:
     from lintel.cli.engines import BlurChoices, Engine
 
-Result = TypeVar("Result")
-
 SUFFIX_OF_FORMAT = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
-csv_option = click.option(
-    "--csv",
-    "csv_file",
-    metavar="FILE",
-    help='Write CSV to a file, or to standard output with "-", instead of a table.',
-)
-
-
-class BlurOutput(NamedTuple):
-    """Where blurred pictures go.
-
-    Attributes:
-        folder: Under which they keep their names and places.
-        suffix: What their names end in; "": as before.
-        overwrite: Replace files that are there.
-    """
-
-    folder: Path
-    suffix: str
-    overwrite: bool
-
-    def target(self, picture: PictureFile) -> Path:
-        """Returns the file that a picture becomes."""
-        target = self.folder / picture.place
-        return target.with_suffix(self.suffix) if self.suffix else target
 
 
 @click.command(
@@ -127,17 +101,17 @@ def blur(
     choices = BlurChoices(
         **{field.name: options.pop(field.name) for field in dataclasses.fields(BlurChoices)}
     )
-    output = BlurOutput(out, SUFFIX_OF_FORMAT.get(choices.output_format or "", ""), overwrite)
+    output = PictureOutput(out, overwrite, SUFFIX_OF_FORMAT.get(choices.output_format or "", ""))
     found = find_pictures(pictures, leave_out=out)
-    check_targets(found.pictures, output)
-    engine, max_bytes = open_engine(**options)
+    output.check(found.pictures)
+    engine = open_engine(**options)
     make_folder(out)
     batch = Batch(found)
     with engine:
         faces = {
             picture.name: count
             for picture, count in batch.run(
-                lambda picture: blur_file(engine, picture, choices, output, max_bytes),
+                lambda picture: blur_file(engine, picture, choices, output),
                 engine.workers,
             )
         }
@@ -146,7 +120,7 @@ def blur(
 
 
 def blur_file(
-    engine: Engine, picture: PictureFile, choices: BlurChoices, output: BlurOutput, max_bytes: int
+    engine: Engine, picture: PictureFile, choices: BlurChoices, output: PictureOutput
 ) -> int:
     """Blurs one file into another.
 
@@ -158,47 +132,13 @@ def blur_file(
         PictureRefusedError: ... or not by the server,
         FileFailedError: ... or not read or written.
     """
-    target = output.target(picture)
-    refuse_existing(target, overwrite=output.overwrite)
-    blurred = engine.blur(read_picture(picture.path, max_bytes), choices)
-    with whole_file(target, overwrite=output.overwrite) as file:
-        file.write(blurred.data)
+    output.refuse_existing(picture)
+    blurred = engine.blur(read_picture(picture.path, engine.limits.max_bytes), choices)
+    output.write(picture, blurred.data)
     return blurred.faces
 
 
-def check_targets(pictures: list[PictureFile], output: BlurOutput) -> None:
-    """Checks that no result takes the place of another, or of a picture that is to be read.
-
-    Raises:
-        click.UsageError: One would.
-    """
-    taken: dict[Path, PictureFile] = {}
-    inputs = {_identity(picture.path) for picture in pictures} - {None}
-    for picture in pictures:
-        target = output.target(picture)
-        other = taken.setdefault(target, picture)
-        if other is not picture:
-            raise click.UsageError(
-                f"{shown(other.name)} and {shown(picture.name)} would both become"
-                f" {shown(str(target))}: blur them into different folders."
-            )
-        if _identity(target) in inputs:
-            raise click.UsageError(
-                f"{shown(str(target))} is one of the pictures to blur, and would be replaced:"
-                " choose another folder with --out."
-            )
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Returns what a file is known by whatever its name, or None where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _tell_blurred(faces: dict[str, int], output: BlurOutput, *, whole_frame: bool) -> None:
+def _tell_blurred(faces: dict[str, int], output: PictureOutput, *, whole_frame: bool) -> None:
     if not faces:
         return
     where = shown(str(output.folder))
@@ -243,14 +183,14 @@ def detect(
     pixels of the upright picture, from its top left corner; the CSV has one row a face, with the
     columns image,x_min,y_min,x_max,y_max,score.
     """
-    _fill(
+    list_results(
         sheets.face_sheet(),
-        lambda engine, data: engine.detect(data, min_score),
-        pictures,
+        lambda engine, _, data: engine.detect(data, min_score),
+        find_pictures(pictures),
         csv_file,
         overwrite=overwrite,
         place=place,
-    )
+    ).finish()
 
 
 @click.command(
@@ -279,44 +219,11 @@ def stats(
     """
     if histogram and csv_file is None:
         raise click.UsageError("--histogram needs --csv: a table has no room for 256 columns.")
-    _fill(
+    list_results(
         sheets.statistics_sheet(histogram=histogram),
-        lambda engine, data: engine.statistics(data),
-        pictures,
+        lambda engine, _, data: engine.statistics(data),
+        find_pictures(pictures),
         csv_file,
         overwrite=overwrite,
         place=place,
-    )
-
-
-def _fill(
-    sheet: sheets.Sheet[Result],
-    work: Callable[[Engine, bytes], Result],
-    arguments: tuple[str, ...],
-    csv_file: str | None,
-    *,
-    overwrite: bool,
-    place: dict[str, Any],
-) -> None:
-    """Works on pictures, and writes what comes of them as CSV or as a table."""
-    to_standard_output = csv_file == sheets.STANDARD_OUTPUT
-    if csv_file is not None and not to_standard_output:
-        refuse_existing(Path(csv_file), overwrite=overwrite)
-    batch = Batch(find_pictures(arguments))
-    engine, max_bytes = open_engine(**place)
-    with engine:
-        results = batch.run(
-            lambda picture: work(engine, read_picture(picture.path, max_bytes)),
-            engine.workers,
-            quiet=to_standard_output,
-        )
-        if csv_file is None:
-            table = sheets.Table(sheet.table_columns)
-            for picture, result in results:
-                table.extend(sheet.table_rows(picture.name, result))
-            table.print()
-        else:
-            with sheets.csv_writer(csv_file, sheet.columns, overwrite=overwrite) as write:
-                for picture, result in results:
-                    write(sheet.rows(picture.name, result))
-    batch.finish()
+    ).finish()
