@@ -80,21 +80,31 @@ class PackageDetector:
         output = package.manifest.output
         if not isinstance(output, FaceOutput):
             raise LabError(f"The package {package.name} is no face model.")
-        model = LoadedModel(package, ModelSettings(variant=variant, pool_size=1), workers=1)
+        model = open_model(package, variant)
         self._detector = FaceDetector(package, model.pool, model.variant)
         self.default_score = output.min_score
         self.cover_score = Settings().blur.min_score
-        self.name = f"{package.name}@{model.variant.name}"
-        self.details = (
-            f"package {package.name} {package.version}, variant {model.variant.name}"
-            f" ({model.backend}, {model.variant.precision}), SHA-256 {model.variant.sha256[:16]}"
-        )
+        self.name, self.details = describe_model(model)
 
     def detect(self, pixels: NDArray[np.uint8], min_score: float) -> Found:
         """Finds faces; see `Detector`."""
         height, width = pixels.shape[:2]
         picture = Picture(pixels, width, height, format=None, raw_format=None)
         return Found(*self._detector.detect(picture, min_score))
+
+
+def open_model(package: Package, variant: str = AUTO) -> LoadedModel:
+    """Opens a model on one thread; the arguments are those of `PackageDetector`."""
+    return LoadedModel(package, ModelSettings(variant=variant, pool_size=1), workers=1)
+
+
+def describe_model(model: LoadedModel) -> tuple[str, str]:
+    """Returns what tables call a model, and what exactly it is."""
+    package, variant = model.package, model.variant
+    return f"{package.name}@{variant.name}", (
+        f"package {package.name} {package.version}, variant {variant.name}"
+        f" ({model.backend}, {variant.precision}), SHA-256 {variant.sha256[:16]}"
+    )
 
 
 def open_package(text: str) -> PackageDetector:

@@ -96,21 +96,36 @@ def _cut_all(mistakes: Iterable[_Mistake], colour: tuple[int, int, int]) -> list
 
 
 def _cut(mistake: _Mistake, colour: tuple[int, int, int]) -> Crop:
-    """Cuts a square around a box, scaled to `CROP_SIDE`; beyond the picture it is grey."""
+    _, pixels = open_scene(mistake.scene.picture)
+    image = draw_crop(pixels, mistake.box, colour)
+    return Crop(image, mistake.caption, mistake.scene.picture.path.name)
+
+
+def draw_crop(
+    pixels: NDArray[np.uint8], box: NDArray[np.float32], colour: tuple[int, int, int]
+) -> str:
+    """Cuts a square around a box, scaled to `CROP_SIDE`; beyond the picture it is grey.
+
+    Args:
+        pixels: Shape (H, W) grey or (H, W, 3) blue, green, red.
+        box: Shape (4,), in those pixels.
+        colour: Of the line around it: blue, green, red.
+
+    Returns:
+        A data URL.
+    """
     import cv2  # noqa: PLC0415 -- the command line starts without it
 
-    _, pixels = open_scene(mistake.scene.picture)
     if pixels.ndim == 2:
         pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), np.uint8)
-    x_min, y_min, x_max, y_max = expand(mistake.box[None], _SURROUNDINGS)[0].tolist()
+    x_min, y_min, x_max, y_max = expand(box[None], _SURROUNDINGS)[0].tolist()
     scale = CROP_SIDE / max(x_max - x_min, y_max - y_min, 1)
     offset = np.array([(x_min + x_max) / 2, (y_min + y_max) / 2]) * scale - CROP_SIDE / 2
     move = np.array([[scale, 0, -offset[0]], [0, scale, -offset[1]]])
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     size = (CROP_SIDE, CROP_SIDE)
     crop = cv2.warpAffine(pixels, move, size, flags=way, borderValue=(127, 127, 127))
-    corners = np.rint(mistake.box.reshape(2, 2) * scale - offset).astype(int).tolist()
+    corners = np.rint(box.reshape(2, 2) * scale - offset).astype(int).tolist()
     cv2.rectangle(crop, tuple(corners[0]), tuple(corners[1]), colour, 1)
     jpeg = encode(np.ascontiguousarray(crop, np.uint8), ImageFormat.JPEG, quality=80)
-    url = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-    return Crop(url, mistake.caption, mistake.scene.picture.path.name)
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lintel.edge.errors import InvalidArgumentError
-from lintel.lab.metrics import Tally, compare_average_precision
+from lintel.lab.metrics import Interval, Tally, compare_average_precision, interval
 
 
 def simulate(recall: float, seed: int, pictures: int = 150) -> Tally:
@@ -95,3 +95,21 @@ def test_detectors_are_compared_on_the_same_pictures() -> None:
         compare_average_precision(simulate(0.8, 1), simulate(0.8, 1, pictures=20))
     with pytest.raises(InvalidArgumentError):
         compare_average_precision(simulate(0.8, 1), simulate(0.8, 1), ["one group"])
+
+
+def test_an_interval_holds_the_figure_and_narrows_with_the_examples() -> None:
+    wide, narrow = (interval_of_share(0.9, count) for count in (100, 10_000))
+    assert wide.low < 0.9 < wide.high
+    assert narrow.low < 0.9 < narrow.high
+    # That of a share: 1.96 standard errors on either side.
+    assert narrow.high - narrow.low == pytest.approx(2 * 1.96 * 0.3 / 100, rel=0.1)
+    assert wide.high - wide.low == pytest.approx(10 * (narrow.high - narrow.low), rel=0.3)
+
+
+def interval_of_share(share: float, count: int) -> Interval:
+    right = np.random.default_rng(5).random(count) < share
+    return interval(lambda weights: float(weights @ right / weights.sum()), range(count))
+
+
+def test_a_figure_that_is_never_a_number_has_no_interval() -> None:
+    assert all(map(math.isnan, interval(lambda _weights: math.nan, [1, 2], replicates=10)))
