@@ -6,7 +6,7 @@
 from lintel.edge.series.clock import Clock
 from lintel.edge.series.counts import Count
 from lintel.edge.series.opening import open_recorder
-from lintel.edge.series.places import default_path, device_zone
+from lintel.edge.series.places import default_path, device_zone, zone_name
 from lintel.edge.series.recorder import Recorder
 from lintel.edge.series.steps import LocalSteps, Resolution
 from lintel.edge.series.store import Retention, SeriesStore, SeriesSummary, Stretch
@@ -24,4 +24,5 @@ __all__ = [
     "default_path",
     "device_zone",
     "open_recorder",
+    "zone_name",
 ]

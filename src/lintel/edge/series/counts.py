@@ -57,6 +57,18 @@ def check_name(name: str, field: str) -> None:
         )
 
 
+def check_number(number: int) -> None:
+    """Checks how many counts a call has.
+
+    Raises:
+        InvalidArgumentError: None, or too many.
+    """
+    if not 1 <= number <= MOST_COUNTS:
+        raise InvalidArgumentError(
+            f"A call takes 1 to {MOST_COUNTS} counts, not {number}.", field="counts"
+        )
+
+
 def add_up(counts: Sequence[Count], key: str, now_s: float, max_future_s: float) -> Batch:
     """Checks the counts of a call, and adds them up by series and minute.
 
@@ -70,10 +82,7 @@ def add_up(counts: Sequence[Count], key: str, now_s: float, max_future_s: float)
         InvalidArgumentError: Something is out of range; `field` names it by its index, such as
             "counts[3].value".
     """
-    if not 1 <= len(counts) <= MOST_COUNTS:
-        raise InvalidArgumentError(
-            f"A call takes 1 to {MOST_COUNTS} counts, not {len(counts)}.", field="counts"
-        )
+    check_number(len(counts))
     if len(key) > LONGEST_KEY:
         raise InvalidArgumentError(
             f"The key has {len(key)} characters; the limit is {LONGEST_KEY}.",

@@ -15,6 +15,8 @@ from lintel.edge.errors import SettingsInvalidError
 logger = logging.getLogger("lintel.series")
 
 FILE_NAME = "series.db"
+# What tzlocal calls the rules of /etc/localtime where nothing tells whose they are.
+_NAMELESS = "local"
 
 
 def default_path(environment: Mapping[str, str] = os.environ) -> Path:
@@ -56,3 +58,8 @@ def device_zone(name: str) -> ZoneInfo:
             ) from error
         logger.warning("The time zone of this machine cannot be told; UTC is taken.")
         return ZoneInfo("UTC")
+
+
+def zone_name(zone: ZoneInfo) -> str:
+    """Returns the IANA name of a zone, "" where the machine has its rules and not its name."""
+    return "" if zone.key == _NAMELESS else zone.key

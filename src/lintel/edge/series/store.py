@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,11 @@ class SeriesStore:
         self._database = Database(path)
         self._steps = steps
         self._clock = clock
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Whose hours and days are kept."""
+        return self._steps.zone
 
     def open(self) -> None:
         """Opens the file, which every other method would do too."""
