@@ -25,6 +25,13 @@ hypothesis.settings.load_profile("lintel")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keeps what devices remember out of the home of whoever runs the tests."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    os.environ.pop("STATE_DIRECTORY", None)
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of real pictures; tests that need it are marked `data` and skip without."""
@@ -73,7 +80,8 @@ def start_device(tmp_path: Path) -> Iterator[Callable[..., DeviceServer]]:
     started: list[DeviceServer] = []
 
     def start(tree: dict[str, dict[str, object]] | None = None) -> DeviceServer:
-        device = DeviceServer(settings_for_tests(tree))
+        series = {"path": str(tmp_path / "series.db"), **(tree or {}).get("series", {})}
+        device = DeviceServer(settings_for_tests({**(tree or {}), "series": series}))
         device.start()
         started.append(device)
         return device
@@ -89,9 +97,10 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeviceServer]:
     Unix socket (`addresses[1]`)."""
     from lintel.edge.service import DeviceServer
 
-    socket = tmp_path_factory.mktemp("device") / "socket"
-    listen = ["127.0.0.1:0", f"unix:{socket}"]
-    with DeviceServer(settings_for_tests({"server": {"listen": listen}})) as server:
+    folder = tmp_path_factory.mktemp("device")
+    listen = ["127.0.0.1:0", f"unix:{folder}/socket"]
+    tree = {"server": {"listen": listen}, "series": {"path": f"{folder}/series.db"}}
+    with DeviceServer(settings_for_tests(tree)) as server:
         yield server
 
 

@@ -97,7 +97,9 @@ def run_device(folder: Path, settings: str = "", port: int = 0) -> Iterator[Devi
     )
     command = [str(Path(sys.executable).with_name("lintel")), "serve", "--config", str(config)]
     began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+    # What the device remembers goes with the folder.
+    environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as running:
         try:
             with grpc.insecure_channel(f"unix:{socket_path}") as channel:
                 _wait_until_serving(channel, running)

@@ -33,6 +33,7 @@ SERVICES = (
     "lintel.v1.FaceService",
     "lintel.v1.StatisticsService",
     "lintel.v1.VideoService",
+    "lintel.v1.SeriesService",
     "inference.GRPCInferenceService",
 )
 

@@ -77,6 +77,8 @@ def test_the_metrics_page_stays_on_loopback_unless_insecure_is_written_out() -> 
         ("/inference.GRPCInferenceService/ModelStatistics", "monitor"),
         ("/inference.GRPCInferenceService/ModelInfer", "infer"),
         ("/inference.GRPCInferenceService/RepositoryModelLoad", "admin"),
+        ("/lintel.v1.SeriesService/RecordCounts", "infer"),
+        ("/lintel.v1.SeriesService/DeleteSeries", "admin"),
         ("/lintel.v1.FaceService/BlurFaces", "infer"),
         ("/lintel.v1.SomethingNew/Method", "infer"),
     ],

@@ -38,8 +38,11 @@ MONITOR_METHODS = frozenset(
     )
 )
 ADMIN_METHODS = frozenset(
-    f"/inference.GRPCInferenceService/{name}"
-    for name in ("RepositoryModelLoad", "RepositoryModelUnload")
+    (
+        "/inference.GRPCInferenceService/RepositoryModelLoad",
+        "/inference.GRPCInferenceService/RepositoryModelUnload",
+        "/lintel.v1.SeriesService/DeleteSeries",
+    )
 )
 
 # Another server that starts needs milliseconds to bind its sockets.

@@ -15,6 +15,7 @@ ERROR_DOMAIN = "lintel"
 DETAILS_KEY = "grpc-status-details-bin"
 # gRPC's own retry policies wait this long instead of their back-off.
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
+NO_RETRY = "-1"
 
 UNEXPECTED = "The device failed on this request; its log says more."
 
@@ -63,5 +64,8 @@ def abort(
     ]
     if error.retry_after_s is not None:
         trailers.append((PUSHBACK_KEY, str(round(error.retry_after_s * 1000))))
+    elif error.code == "RESOURCE_EXHAUSTED":
+        # Clients that retry what is exhausted are told that it does not come back by itself.
+        trailers.append((PUSHBACK_KEY, NO_RETRY))
     context.set_trailing_metadata(tuple(trailers))
     context.abort(grpc.StatusCode[error.code], error.message)
