@@ -43,6 +43,7 @@ class Network:
         convolutions: In order.
         dense_weights: (channels, classes).
         dense_bias: (classes,).
+        gives_logits: The output "logits" is what comes before softmax.
     """
 
     side: int
@@ -50,6 +51,7 @@ class Network:
     convolutions: tuple[Convolution, ...]
     dense_weights: Floats
     dense_bias: Floats
+    gives_logits: bool = False
 
     @property
     def parameter_count(self) -> int:
@@ -111,7 +113,7 @@ def _draw(
 
 
 def run_reference(network: Network, inputs: NDArray[Any]) -> NDArray[np.float64]:
-    """Computes what the network gives, in float64: (count, classes)."""
+    """Computes the probabilities that the network gives, in float64: (count, classes)."""
     values = inputs.astype(np.float64)
     if network.takes_bytes:
         values = values / 127.5 - 1
@@ -198,7 +200,7 @@ class _TfliteGraph:
         )
         return output
 
-    def pack(self, source: int, result: int) -> bytes:
+    def pack(self, source: int, result: int, name: str) -> bytes:
         import flatbuffers  # type: ignore[import-untyped]
 
         schema = self.schema
@@ -211,7 +213,7 @@ class _TfliteGraph:
         )
         signature = schema.SignatureDefT(
             inputs=[schema.TensorMapT(name="input", tensorIndex=source)],
-            outputs=[schema.TensorMapT(name="probabilities", tensorIndex=result)],
+            outputs=[schema.TensorMapT(name=name, tensorIndex=result)],
             signatureKey="serving_default",
         )
         model = schema.ModelT(
@@ -229,7 +231,7 @@ class _TfliteGraph:
 def build_tflite(network: Network) -> bytes:
     """Writes a network as a TensorFlow Lite model.
 
-    Its input "input" is (N, side, side, 3), its output "probabilities" (N, classes).
+    Its input "input" is (N, side, side, 3), its output "probabilities" or "logits" (N, classes).
     """
     graph = _TfliteGraph()
     schema, side = graph.schema, network.side
@@ -261,9 +263,11 @@ def build_tflite(network: Network) -> bytes:
     ]
     scores = graph.tensor("scores", [1, classes])
     values = graph.operator("FULLY_CONNECTED", dense, scores, schema.FullyConnectedOptionsT())
+    if network.gives_logits:
+        return graph.pack(source, values, "logits")
     result = graph.tensor("StatefulPartitionedCall:0", [1, classes])
     graph.operator("SOFTMAX", [values], result, schema.SoftmaxOptionsT(beta=1.0))
-    return graph.pack(source, result)
+    return graph.pack(source, result, "probabilities")
 
 
 def _tflite_convolution(
@@ -331,7 +335,9 @@ def build_onnx(network: Network) -> bytes:
         values = add("Relu", [convolved])
     values = add("Flatten", [add("GlobalAveragePool", [values])])
     values = add("Gemm", [values, constant(network.dense_weights), constant(network.dense_bias)])
-    nodes.append(helper.make_node("Softmax", [values], ["probabilities"], axis=1))
+    name = "logits" if network.gives_logits else "probabilities"
+    operator, options = ("Identity", {}) if network.gives_logits else ("Softmax", {"axis": 1})
+    nodes.append(helper.make_node(operator, [values], [name], **options))
 
     kind = TensorProto.UINT8 if network.takes_bytes else TensorProto.FLOAT
     shape = ["batch", network.side, network.side, 3]
@@ -341,7 +347,7 @@ def build_onnx(network: Network) -> bytes:
         [helper.make_tensor_value_info("input", kind, shape)],
         [
             helper.make_tensor_value_info(
-                "probabilities", TensorProto.FLOAT, ["batch", network.dense_bias.size]
+                name, TensorProto.FLOAT, ["batch", network.dense_bias.size]
             )
         ],
         constants,

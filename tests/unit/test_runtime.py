@@ -32,6 +32,9 @@ WritePackage = Callable[..., Path]
 FACE = "face"
 """The default model."""
 CASCADE = "face-haar"
+MASK = "mask"
+"""The default mask model."""
+NO_MASKS = {"masks": {"model": ""}}
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def settings_for(tmp_path: Path) -> Callable[..., Settings]:
 
     def make(**models: Any) -> Settings:
         (tmp_path / "models").mkdir(exist_ok=True)
-        return parse({"models": {"directory": str(tmp_path / "models"), **models}})
+        return parse({"models": {"directory": str(tmp_path / "models"), **models}} | NO_MASKS)
 
     return make
 
@@ -56,9 +59,9 @@ def copy_face_package(directory: Path, name: str, old: str = "", new: str = "") 
     return folder
 
 
-def test_without_a_directory_there_is_the_built_in_face_model() -> None:
+def test_without_a_directory_there_are_the_built_in_models_that_the_settings_name() -> None:
     runtime = Runtime(Settings(), workers=2)
-    assert set(runtime.models) == {FACE}
+    assert set(runtime.models) == {FACE, MASK} & {folder.name for folder in builtin_packages()}
     assert not runtime.broken
     model = runtime.models[FACE]
     assert (model.backend, model.pool_size, model.package.version) == ("litert", 2, "1.0.0")
@@ -211,7 +214,7 @@ def test_a_tensor_model_cannot_be_the_face_model(
 def test_the_built_in_face_model_is_left_out_where_another_is_named(tmp_path: Path) -> None:
     copy_face_package(tmp_path, "door-face")
     tree = {"models": {"directory": str(tmp_path / "models")}, "faces": {"model": "door-face"}}
-    assert set(Runtime(parse(tree), workers=1).models) == {"door-face"}
+    assert set(Runtime(parse(tree | NO_MASKS), workers=1).models) == {"door-face"}
 
 
 def test_an_installed_package_takes_the_place_of_the_built_in_one(

@@ -9,13 +9,15 @@ from math import nan
 import cv2
 import numpy as np
 import pytest
+from tests.mask_packages import write_mask_package
 
-from lintel.edge.config import parse
+from lintel.edge.config import Settings, parse
 from lintel.edge.errors import (
     ImageTooLargeError,
     InvalidArgumentError,
     LintelError,
     ModelNotFoundError,
+    ModelUnavailableError,
 )
 from lintel.edge.images import ImageFormat, PixelFormat, decode, encode, from_raw, to_raw
 from lintel.edge.runtime import Runtime
@@ -39,8 +41,16 @@ PNG = OutputOptions(format=ImageFormat.PNG)
 
 
 @pytest.fixture(scope="module")
-def runtime() -> Iterator[Runtime]:
-    runtime = Runtime(parse({}), 2)
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a device that has a mask model."""
+    directory = tmp_path_factory.mktemp("models")
+    write_mask_package(directory)
+    return parse({"models": {"directory": str(directory)}})
+
+
+@pytest.fixture(scope="module")
+def runtime(settings: Settings) -> Iterator[Runtime]:
+    runtime = Runtime(settings, 2)
     yield runtime
     runtime.close()
 
@@ -82,6 +92,7 @@ def test_nothing_but_what_was_asked_for_comes_back(
         assert (result.statistics is not None) == (task is Task.STATISTICS)
         assert (result.blurred is not None) == (task is Task.BLUR)
         assert (result.detections is not None) == (task is not Task.STATISTICS)
+        assert (result.masks is not None) == (task is Task.MASKS)
 
 
 def test_the_boxes_told_are_the_boxes_covered(workbench: Workbench, face: EncodedImage) -> None:
@@ -123,8 +134,8 @@ def test_16_bit_pictures_are_measured_in_16_bits_and_shown_in_8(
     assert blurred_pixels(result).dtype == np.uint8
 
 
-def test_a_whole_frame_is_covered_without_looking(face: EncodedImage) -> None:
-    blind = Workbench(closed_runtime(), parse({}))
+def test_a_whole_frame_is_covered_without_looking(settings: Settings, face: EncodedImage) -> None:
+    blind = Workbench(closed_runtime(settings), settings)
     result = blind.blur(face, cover=CoverOptions(BlurMethod.PIXELATE, whole_frame=True), output=PNG)
     assert result.detections is None
     assert len(np.unique(blurred_pixels(result).reshape(-1, 3), axis=0)) <= 64
@@ -146,10 +157,10 @@ def test_a_whole_frame_is_covered_whatever_is_found(
 
 @pytest.mark.parametrize("tasks", [{Task.BLUR}, set(Task)])
 def test_no_picture_comes_out_where_the_detector_fails(
-    face: EncodedImage, tasks: set[Task]
+    settings: Settings, face: EncodedImage, tasks: set[Task]
 ) -> None:
-    blind = Workbench(closed_runtime(), parse({}))
-    with pytest.raises(LintelError):
+    blind = Workbench(closed_runtime(settings), settings)
+    with pytest.raises(ModelUnavailableError):
         blind.process(face, Work(frozenset(tasks)))
 
 
@@ -157,8 +168,9 @@ def test_a_model_that_is_not_there_is_refused(workbench: Workbench, face: Encode
     options = DetectionOptions(model="none-such")
     with pytest.raises(ModelNotFoundError):
         workbench.detect(face, options)
-    with pytest.raises(ModelNotFoundError):
-        workbench.check_model(options)
+    with pytest.raises(ModelNotFoundError) as caught:
+        workbench.check_models(Work(frozenset({Task.DETECT}), options))
+    assert caught.value.field == "detection.model"
 
 
 @pytest.mark.parametrize("pixel_format", PixelFormat)
@@ -240,9 +252,9 @@ def test_options_out_of_range_are_refused_by_name(make: object, field: str) -> N
     assert error.value.field == field
 
 
-def closed_runtime() -> Runtime:
-    """A runtime whose detectors fail."""
-    runtime = Runtime(parse({}), 1)
+def closed_runtime(settings: Settings) -> Runtime:
+    """A runtime whose models fail."""
+    runtime = Runtime(settings, 1)
     runtime.close()
     return runtime
 

@@ -58,8 +58,7 @@ class Token(Section, frozen=True):
         tuple[Role, ...],
         Meta(
             min_length=1,
-            description="What it may do: monitor (metadata), infer (all work), admin (models, and"
-            " deleting series).",
+            description="What it may do: monitor (metadata), infer (all work), admin (models).",
         ),
     ]
 
@@ -136,6 +135,18 @@ class Faces(Section, frozen=True):
     min_score: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
         Meta(description="Faces scored below are left out; unset: the model's own."),
+    ] = None
+
+
+class Masks(Section, frozen=True):
+    """How masks are judged."""
+
+    model: Annotated[
+        str, Meta(description="Name of the mask model; empty: none, and no masks are judged.")
+    ] = "mask"
+    min_probability: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="States less probable are told as unsure; unset: the model's own."),
     ] = None
 
 
@@ -262,6 +273,7 @@ class Settings(Section, frozen=True):
     server: Server = field(default_factory=Server)
     images: Images = field(default_factory=Images)
     faces: Faces = field(default_factory=Faces)
+    masks: Masks = field(default_factory=Masks)
     blur: Blur = field(default_factory=Blur)
     series: Series = field(default_factory=Series)
     models: Models = field(default_factory=Models)

@@ -29,6 +29,7 @@ from lintel.edge.errors import (
 from lintel.edge.images import Picture
 from lintel.edge.packages import (
     AUTO,
+    FoundPackages,
     Package,
     Variant,
     builtin_packages,
@@ -36,6 +37,7 @@ from lintel.edge.packages import (
     load_package,
 )
 from lintel.edge.tasks.faces import FaceDetector
+from lintel.edge.tasks.masks import MaskClassifier
 
 __all__ = ["InferenceCounters", "LoadedModel", "Runtime"]
 
@@ -118,7 +120,7 @@ class LoadedModel:
 
 
 class Runtime:
-    """All models of the device, and its face detectors.
+    """All models of the device, its face detectors and its mask classifiers.
 
     Attributes:
         models: The models that can be used, by name.
@@ -139,8 +141,10 @@ class Runtime:
             LintelError: It is broken. Other models may be: they are logged and listed.
         """
         self._face_model = settings.faces.model
+        self._mask_model = settings.masks.model
         self._models: dict[str, LoadedModel] = {}
         self._detectors: dict[str, FaceDetector] = {}
+        self._classifiers: dict[str, MaskClassifier] = {}
         self._broken: dict[str, LintelError] = {}
         self.models: Mapping[str, LoadedModel] = MappingProxyType(self._models)
         self.broken: Mapping[str, LintelError] = MappingProxyType(self._broken)
@@ -148,17 +152,17 @@ class Runtime:
         found = find_packages(Path(directory) if directory else None)
         for name, error in found.broken.items():
             self._set_aside(name, error)
-        for name, package in (self._needed_builtin(found.packages) | found.packages).items():
+        for name, package in (self._needed_builtin(found) | found.packages).items():
             with self._or_set_aside(name):
-                model = LoadedModel(package, settings.models.for_model(name), workers)
-                if package.manifest.task == "detect-faces":
-                    self._detectors[name] = FaceDetector(package, model.pool, model.variant)
-                    model.counters.reset()
-                self._models[name] = model
+                self._load(package, settings.models.for_model(name), workers)
         for name in settings.models.override.keys() - self._models.keys() - self._broken.keys():
             logger.warning("There are settings for the model %s, which is not there.", name)
         if self._face_model:
             self.face_detector()
+        if self._mask_model and not self.judges_masks:
+            logger.warning(
+                "There is no mask model %s that can be used: no masks are judged.", self._mask_model
+            )
 
     @property
     def finds_faces(self) -> bool:
@@ -179,6 +183,25 @@ class Runtime:
             raise ModelNotFoundError("There is no face model of that name.", field="model")
         return detector
 
+    @property
+    def judges_masks(self) -> bool:
+        """Whether there is a mask model that callers get without naming one."""
+        return self._mask_model in self._classifiers
+
+    def mask_classifier(self, name: str = "") -> MaskClassifier:
+        """Returns the classifier that runs a model.
+
+        Args:
+            name: Of a mask model; "": the one of the settings.
+
+        Raises:
+            ModelNotFoundError: There is no mask model of that name that can be used.
+        """
+        classifier = self._classifiers.get(name or self._mask_model)
+        if classifier is None:
+            raise ModelNotFoundError("There is no mask model of that name.", field="model")
+        return classifier
+
     def warm_up(self) -> None:
         """Runs every model once, uncounted; one that fails is set aside.
 
@@ -189,6 +212,8 @@ class Runtime:
             with self._or_set_aside(name):
                 if name in self._detectors:
                     self._detectors[name].detect(_black_picture())
+                elif name in self._classifiers:
+                    self._classifiers[name].classify(_black_picture(), [(0, 0, 480, 480)])
                 else:
                     model.warm_up()
                 model.counters.reset()
@@ -203,12 +228,29 @@ class Runtime:
             if not model.pool.close(timeout_s):
                 logger.warning("The model %s was still running when it was closed.", name)
 
-    def _needed_builtin(self, packages: Mapping[str, Package]) -> dict[str, Package]:
-        """Returns the built-in package that the settings name, where the device has no other."""
-        if self._face_model in packages:
-            return {}
-        needed = [folder for folder in builtin_packages() if folder.name == self._face_model]
-        return {folder.name: load_package(folder) for folder in needed}
+    def _needed_builtin(self, found: FoundPackages) -> dict[str, Package]:
+        """Returns the built-in packages that the settings name, where the device has no others.
+
+        One that is broken is another too: what was installed is not replaced in silence.
+        """
+        wanted = {self._face_model, self._mask_model} - found.packages.keys() - found.broken.keys()
+        packages: dict[str, Package] = {}
+        for folder in builtin_packages():
+            if folder.name in wanted:
+                with self._or_set_aside(folder.name):
+                    packages[folder.name] = load_package(folder)
+        return packages
+
+    def _load(self, package: Package, settings: ModelSettings, workers: int) -> None:
+        """Opens a model, and holds it against its manifest."""
+        name = package.name
+        model = LoadedModel(package, settings, workers)
+        if package.manifest.task == "detect-faces":
+            self._detectors[name] = FaceDetector(package, model.pool, model.variant)
+        elif package.manifest.task == "classify-masks":
+            self._classifiers[name] = MaskClassifier(package, model.pool, model.variant)
+        model.counters.reset()
+        self._models[name] = model
 
     @contextmanager
     def _or_set_aside(self, name: str) -> Iterator[None]:
@@ -223,6 +265,7 @@ class Runtime:
             raise error
         self._models.pop(name, None)
         self._detectors.pop(name, None)
+        self._classifiers.pop(name, None)
         self._broken[name] = error
         logger.error("The model %s is not used: %s (%s)", name, error.message, error.field)
 

@@ -71,6 +71,11 @@ def test_a_box_outside_shows_the_edge(
     assert len(np.unique(crop[:, 0], axis=0)) == 1 or len(np.unique(crop[0], axis=0)) == 1
 
 
+def test_a_box_without_area_is_a_pixel(picture: NDArray[np.uint8]) -> None:
+    crop = crop_faces(picture, [(10, 20, 10, 20)], (4, 4), 0.2)[0]
+    assert (crop == picture[20, 10]).all()
+
+
 def test_a_grey_picture_becomes_three_equal_channels(picture: NDArray[np.uint8]) -> None:
     grey = np.ascontiguousarray(picture[..., 0])
     boxes = [(10, 20, 40, 50), (-4, 3, 12, 19)]
@@ -102,7 +107,7 @@ def test_any_box_makes_a_crop_of_the_pictures_own_values(
 @pytest.mark.parametrize(
     ("boxes", "size", "margin", "field"),
     [
-        ([(1, 2, 1, 5)], (8, 8), 0.2, "boxes"),
+        ([(4, 2, 1, 5)], (8, 8), 0.2, "boxes"),
         ([(1, 2, 3, 1)], (8, 8), 0.2, "boxes"),
         ([(1, 2, np.nan, 5)], (8, 8), 0.2, "boxes"),
         ([(1, 2, 3)], (8, 8), 0.2, "boxes"),

@@ -27,7 +27,7 @@ class FaceServicer(face_pb2_grpc.FaceServiceServicer):
         """Finds the faces of every picture."""
         detection = self._read_detection(request.detection)
 
-        def work(image: EncodedImage | RawImage) -> face_pb2.DetectFacesResult:
+        def work(image: EncodedImage | RawImage, _index: int) -> face_pb2.DetectFacesResult:
             result = self._workbench.detect(image, detection)
             return face_pb2.DetectFacesResult(detections=messages.write_detections(result))
 
@@ -48,12 +48,12 @@ class FaceServicer(face_pb2_grpc.FaceServiceServicer):
         cover = messages.read_cover(request.blur)
         output = messages.read_output(request.output)
 
-        def work(image: EncodedImage | RawImage) -> face_pb2.BlurFacesResult:
+        def work(image: EncodedImage | RawImage, _index: int) -> face_pb2.BlurFacesResult:
             result = self._workbench.blur(image, detection, cover, output)
             return face_pb2.BlurFacesResult(
                 blurred=face_pb2.BlurredImage(
                     image=messages.write_blurred(result),
-                    faces=messages.write_faces(result.detections),
+                    faces=messages.write_faces(result),
                     width=result.width,
                     height=result.height,
                 )
@@ -70,5 +70,5 @@ class FaceServicer(face_pb2_grpc.FaceServiceServicer):
 
     def _read_detection(self, message: face_pb2.DetectionOptions) -> DetectionOptions:
         detection = messages.read_detection(message)
-        messages.placed("detection", lambda: self._workbench.check_model(detection))
+        self._workbench.check_face_model(detection)
         return detection

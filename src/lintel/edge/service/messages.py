@@ -18,12 +18,14 @@ from lintel.edge.errors import (
 from lintel.edge.images import ImageFormat, PixelFormat
 from lintel.edge.service.admission import ensure_wanted
 from lintel.edge.tasks.blur import BlurMethod, BlurShape
-from lintel.edge.tasks.faces import Detections
+from lintel.edge.tasks.masks import MaskState
 from lintel.edge.tasks.statistics import ChannelStatistics
 from lintel.edge.workbench import (
     CoverOptions,
     DetectionOptions,
     EncodedImage,
+    MaskOptions,
+    MaskVerdicts,
     OutputOptions,
     RawImage,
     WorkResult,
@@ -54,6 +56,12 @@ BLUR_SHAPES = {
     face_pb2.BLUR_SHAPE_UNSPECIFIED: None,
     face_pb2.BLUR_SHAPE_BOX: BlurShape.BOX,
     face_pb2.BLUR_SHAPE_ELLIPSE: BlurShape.ELLIPSE,
+}
+MASK_STATES = {
+    MaskState.WORN: face_pb2.MASK_STATE_WORN,
+    MaskState.NOT_WORN: face_pb2.MASK_STATE_NOT_WORN,
+    MaskState.WORN_INCORRECTLY: face_pb2.MASK_STATE_WORN_INCORRECTLY,
+    MaskState.UNSURE: face_pb2.MASK_STATE_UNSURE,
 }
 DEFAULT_QUALITY = 85
 # Leaves room for what surrounds results in their reply, errors too.
@@ -95,6 +103,12 @@ def read_detection(message: face_pb2.DetectionOptions) -> DetectionOptions:
     """Reads how to look for faces; errors name fields below "detection"."""
     min_score = message.min_score if message.HasField("min_score") else None
     return placed("detection", lambda: DetectionOptions(min_score, message.model))
+
+
+def read_masks(message: face_pb2.MaskOptions) -> MaskOptions:
+    """Reads how to judge masks; errors name fields below "masks"."""
+    least = message.min_probability if message.HasField("min_probability") else None
+    return placed("masks", lambda: MaskOptions(least, message.model))
 
 
 def read_cover(message: face_pb2.BlurOptions) -> CoverOptions:
@@ -140,11 +154,12 @@ def write_blurred(result: WorkResult) -> image_pb2.Image:
     )
 
 
-def write_faces(detections: Detections | None) -> list[face_pb2.Face]:
-    """Writes faces, best first; none where nobody looked for them."""
+def write_faces(result: WorkResult) -> list[face_pb2.Face]:
+    """Writes faces, with their masks where these were judged; none where nobody looked."""
+    detections = result.detections
     if detections is None:
         return []
-    return [
+    faces = [
         face_pb2.Face(
             box=image_pb2.BoundingBox(x_min=x_min, y_min=y_min, x_max=x_max, y_max=y_max),
             score=score,
@@ -153,12 +168,17 @@ def write_faces(detections: Detections | None) -> list[face_pb2.Face]:
             detections.boxes.tolist(), detections.scores.tolist(), strict=True
         )
     ]
+    if result.masks is not None:
+        # Of the first faces only, where others were found just to be covered.
+        for face, verdict in zip(faces, _write_verdicts(result.masks), strict=False):
+            face.mask.CopyFrom(verdict)
+    return faces
 
 
 def write_detections(result: WorkResult) -> face_pb2.FaceDetections:
     """Writes the faces of a picture with its size."""
     return face_pb2.FaceDetections(
-        faces=write_faces(result.detections), width=result.width, height=result.height
+        faces=write_faces(result), width=result.width, height=result.height
     )
 
 
@@ -202,7 +222,7 @@ def for_each_image(
     images: Sequence[image_pb2.Image],
     limits: CallLimits,
     context: grpc.ServicerContext,
-    work: Callable[[EncodedImage | RawImage], Result],
+    work: Callable[[EncodedImage | RawImage, int], Result],
     failed: Callable[[image_pb2.ImageError], Result],
 ) -> list[Result]:
     """Works on the pictures of a call, so that one picture's error leaves the others alone.
@@ -211,7 +231,7 @@ def for_each_image(
         images: The pictures, in order.
         limits: What the call may carry; results that no longer fit become errors.
         context: The call; work stops where its answer would reach nobody.
-        work: Makes the result of a picture.
+        work: Makes the result of a picture, which it is given with its place in the call.
         failed: Makes the result of a picture that could not be served.
 
     Returns:
@@ -235,11 +255,13 @@ def for_each_image(
         if index:
             ensure_wanted(context)
         try:
-            result = work(read_image(message))
+            result = work(read_image(message), index)
             room -= ensure_fits(result, room)
             results.append(result)
         except LintelError as error:
-            results.append(failed(write_error(error.at(f"images[{index}]"))))
+            # What is wrong with a given face is told of the boxes that go with the picture.
+            kind = "boxes" if error.field.startswith("boxes") else "images"
+            results.append(failed(write_error(error.at(f"{kind}[{index}]"))))
     return results
 
 
@@ -273,6 +295,20 @@ def placed(field: str, read: Callable[[], Value]) -> Value:
         return read()
     except LintelError as error:
         raise error.at(field) from None
+
+
+def _write_verdicts(masks: MaskVerdicts) -> list[face_pb2.MaskVerdict]:
+    return [
+        face_pb2.MaskVerdict(
+            state=MASK_STATES[state],
+            worn_probability=worn,
+            not_worn_probability=not_worn,
+            worn_incorrectly_probability=worn_incorrectly,
+        )
+        for state, (worn, not_worn, worn_incorrectly) in zip(
+            masks.states, masks.probabilities.tolist(), strict=True
+        )
+    ]
 
 
 def _write_channel(

@@ -28,7 +28,9 @@ class StatisticsServicer(statistics_pb2_grpc.StatisticsServiceServicer):
     ) -> statistics_pb2.ComputeImageStatisticsResponse:
         """Measures every picture."""
 
-        def work(image: EncodedImage | RawImage) -> statistics_pb2.ComputeImageStatisticsResult:
+        def work(
+            image: EncodedImage | RawImage, _index: int
+        ) -> statistics_pb2.ComputeImageStatisticsResult:
             result = self._workbench.statistics(image)
             return statistics_pb2.ComputeImageStatisticsResult(
                 statistics=messages.write_statistics(result)

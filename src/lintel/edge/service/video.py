@@ -35,6 +35,7 @@ TASKS = {
     video_pb2.VIDEO_TASK_DETECT_FACES: Task.DETECT,
     video_pb2.VIDEO_TASK_BLUR_FACES: Task.BLUR,
     video_pb2.VIDEO_TASK_IMAGE_STATISTICS: Task.STATISTICS,
+    video_pb2.VIDEO_TASK_CLASSIFY_MASKS: Task.MASKS,
 }
 # Whether frames may be dropped for newer ones.
 DROP_POLICIES = {
@@ -187,9 +188,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     ) -> Iterator[video_pb2.ProcessVideoResponse]:
         """Works on the frames of a stream."""
         options = _read_options(request_iterator)
-        messages.placed(
-            "config.detection", lambda: self._workbench.check_model(options.work.detection)
-        )
+        messages.placed("config", lambda: self._workbench.check_models(options.work))
         # Twice the workers, so that one slow frame at the head keeps no worker idle.
         queue = FrameQueue(2 * self._admission.workers, options.newest_wins)
         with self._lock:
@@ -269,6 +268,7 @@ def _read_options(requests: Iterator[video_pb2.ProcessVideoRequest]) -> StreamOp
             Work(
                 tasks=_read_tasks(config.tasks),
                 detection=messages.read_detection(config.detection),
+                masks=messages.read_masks(config.masks),
                 cover=messages.read_cover(config.blur),
                 output=messages.read_output(config.output),
             ),
@@ -340,6 +340,7 @@ def _write_timings(
     timings.queue_us = (started_ns - arrived_ns) // 1000
     timings.decode_us = times.decode_ns // 1000
     timings.detect_us = times.detect_ns // 1000
+    timings.mask_us = times.masks_ns // 1000
     timings.blur_us = times.blur_ns // 1000
     timings.encode_us = times.encode_ns // 1000
     timings.statistics_us = times.statistics_ns // 1000

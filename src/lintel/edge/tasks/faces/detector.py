@@ -73,6 +73,11 @@ class FaceDetector:
         """How long the long side of a picture needs to be, in pixels: more is not looked at."""
         return self._input.long_side or max(self._input.size or (0,))
 
+    @property
+    def min_score(self) -> float:
+        """What the model's maker holds to be the least that is to be relied on."""
+        return self._output.min_score
+
     def detect(
         self, picture: Picture, min_score: float | None = None, timeout_s: float | None = None
     ) -> Detections:

@@ -32,8 +32,8 @@ def crop_faces(pixels: Bytes, boxes: ArrayLike, size: tuple[int, int], margin: f
         large or more are halved first, which may cut them by less than one pixel of the result.
 
     Raises:
-        InvalidArgumentError: The boxes are no finite (N, 4) numbers, or one has no area; the
-            pixels are of another form, or the margin or size is out of its range.
+        InvalidArgumentError: The boxes are no finite (N, 4) numbers, or one ends before it
+            begins; the pixels are of another form, or the margin or size is out of its range.
     """
     plain = pixels.ndim >= 2 and pixels.shape[2:] in {(), (3,)} and pixels.size
     if pixels.dtype != np.uint8 or not plain:
@@ -43,8 +43,8 @@ def crop_faces(pixels: Bytes, boxes: ArrayLike, size: tuple[int, int], margin: f
     if min(size) < 1:
         raise InvalidArgumentError("The sides of a crop must be 1 or more.", field="size")
     corners = as_boxes(boxes).astype(np.float64)
-    if not (corners[:, 2:] > corners[:, :2]).all():
-        raise InvalidArgumentError("A box has no area.", field="boxes")
+    if not (corners[:, 2:] >= corners[:, :2]).all():
+        raise InvalidArgumentError("A box ends before it begins.", field="boxes")
     crops = np.empty((len(corners), size[1], size[0], 3), np.uint8)
     sides = (corners[:, 2:] - corners[:, :2]).max(axis=1) * (1 + 2 * margin)
     starts = (corners[:, :2] + corners[:, 2:] - sides[:, None]) / 2
