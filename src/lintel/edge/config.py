@@ -58,7 +58,8 @@ class Token(Section, frozen=True):
         tuple[Role, ...],
         Meta(
             min_length=1,
-            description="What it may do: monitor (metadata), infer (all work), admin (models).",
+            description="What it may do: monitor (metadata), infer (all work), admin (models, and"
+            " deleting series).",
         ),
     ]
 

@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection
 from lintel.edge.config import MEBIBYTE, Server, Settings
 from lintel.edge.errors import LintelError, SettingsInvalidError
 from lintel.edge.runtime import Runtime
+from lintel.edge.series import Recorder, open_recorder
 from lintel.edge.service import access, logs
 from lintel.edge.service.admission import Admission, StreamRoom
 from lintel.edge.service.calls import CallInterceptor, CallLog, Observer
@@ -28,6 +29,7 @@ from lintel.edge.service.inference import InferenceServicer
 from lintel.edge.service.masks import MaskServicer
 from lintel.edge.service.memory import limit_library_threads, tune_allocator
 from lintel.edge.service.messages import CallLimits
+from lintel.edge.service.series import SeriesServicer
 from lintel.edge.service.slow_callers import SlowCallers
 from lintel.edge.service.statistics import StatisticsServicer
 from lintel.edge.service.video import VideoServicer
@@ -38,6 +40,8 @@ from lintel.v1 import (
     face_pb2_grpc,
     mask_pb2,
     mask_pb2_grpc,
+    series_pb2,
+    series_pb2_grpc,
     statistics_pb2,
     statistics_pb2_grpc,
     video_pb2,
@@ -53,10 +57,12 @@ SERVICES = tuple(
         (mask_pb2.DESCRIPTOR, "MaskService"),
         (statistics_pb2.DESCRIPTOR, "StatisticsService"),
         (video_pb2.DESCRIPTOR, "VideoService"),
+        (series_pb2.DESCRIPTOR, "SeriesService"),
         (open_inference_pb2.DESCRIPTOR, "GRPCInferenceService"),
     )
 )
 FACE_SERVICE, MASK_SERVICE = SERVICES[:2]
+SERIES_SERVICE = series_pb2.DESCRIPTOR.services_by_name["SeriesService"].full_name
 # Calls that may wait to be refused or to probe. Beyond, gRPC refuses them itself at once, without
 # details: in a flood a prompt answer and bounded memory are worth more than the hint.
 WAITING_TO_BE_REFUSED = 32
@@ -103,6 +109,9 @@ class DeviceServer:
     def _put_together(self, settings: Settings, closing: ExitStack) -> None:
         """Opens the models and starts the threads; `closing` undoes it."""
         workers = settings.server.workers or len(os.sched_getaffinity(0))
+        self._recorder = open_recorder(settings.series)
+        if self._recorder is not None:
+            closing.callback(self._recorder.stop)
         self._runtime = Runtime(settings, workers)
         closing.callback(self._runtime.close)
         self._admission = Admission(workers, settings.server.max_queue)
@@ -166,9 +175,12 @@ class DeviceServer:
             if address.startswith("unix:") and not address.startswith("unix:@"):
                 Path(address.removeprefix("unix:")).chmod(SOCKET_MODE)
         self._runtime.warm_up()
+        if self._recorder is not None:
+            _start_recorder(self._recorder)
         self._interceptor.ready = True
         unserved = set() if self._runtime.finds_faces else {FACE_SERVICE}
         unserved |= set() if self._runtime.judges_masks else {MASK_SERVICE}
+        unserved |= {SERIES_SERVICE} if self._recorder is None else set()
         self._health.start_serving({"", *SERVICES} - unserved)
         logger.info("serving", extra={"addresses": ", ".join(self.addresses)})
 
@@ -226,6 +238,7 @@ class DeviceServer:
             StatisticsServicer(self._workbench, limits), server
         )
         video_pb2_grpc.add_VideoServiceServicer_to_server(self._video, server)
+        series_pb2_grpc.add_SeriesServiceServicer_to_server(SeriesServicer(self._recorder), server)
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
             InferenceServicer(self._runtime, lambda: self._interceptor.ready), server
         )
@@ -251,6 +264,15 @@ class DeviceServer:
                 field=f"server.listen[{index}]",
             ) from error
         return f"{address.rpartition(':')[0]}:{port}"
+
+
+def _start_recorder(recorder: Recorder) -> None:
+    """Opens the store of series; where that fails, all else is served, and it is tried again."""
+    try:
+        recorder.store.open()
+    except LintelError as error:
+        logger.error("The store of series cannot be opened: %s", error)
+    recorder.start()
 
 
 def message_bytes(settings: Server) -> int:
