@@ -176,7 +176,7 @@ class Bench:
         conversion = records.read_conversion(self._record(name, "converted"))
         floats = [
             records.read_verification(path)
-            for path in (self._record(f"{f}-float32", "verified") for f in ("litert", "onnx"))
+            for path in (self._record(f"{f}-float32", "verified") for f in SUFFIX_OF_FORMAT)
             if path.exists() and path != self._record(name, "verified")
         ]
         baseline = baseline_of(form, precision, floats)
@@ -200,8 +200,8 @@ class Bench:
 
     def file_of(self, name: str) -> Path:
         """Returns where a variant is."""
-        form = "litert" if name.startswith("litert") else "onnx"
-        return self.build / f"{name}{SUFFIX_OF_FORMAT[form]}"  # type: ignore[index]
+        form, _ = parse_variant(name.removesuffix("-mixed"))
+        return self.build / f"{name}{SUFFIX_OF_FORMAT[form]}"
 
     @cached_property
     def examples(self) -> Examples:

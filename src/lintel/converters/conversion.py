@@ -13,7 +13,7 @@ from lintel.converters.examples import Feed, Tensor, load_outputs, save_examples
 from lintel.converters.files import write_whole
 from lintel.converters.layers import LayerError
 from lintel.converters.precision import Format, Precision, check_precision, format_of
-from lintel.converters.sources import Shapes, TensorDescription, identify
+from lintel.converters.sources import Kind, Shapes, TensorDescription, identify
 from lintel.converters.workshop import Workshop, shared_workshop
 
 
@@ -23,7 +23,7 @@ class Conversion:
 
     Attributes:
         file: Where it is.
-        format: What runs it: "litert" or "onnx".
+        format: What runs it: "litert", "onnx" or "xgboost".
         precision: What its numbers are.
         seconds: How long the conversion took.
         size_bytes: Of the file.
@@ -111,11 +111,7 @@ class SourceModel:
         began = time.monotonic()
         form, precision = format_of(out_file), Precision(precision)
         check_precision(form, precision)
-        if identify(self.path).is_trees and (form, precision) != ("onnx", Precision.FLOAT32):
-            raise ConversionError(
-                f"{self.path.name} is a model of tables, and becomes ONNX in float32 only: choose"
-                " the variant onnx-float32."
-            )
+        _check_kind(identify(self.path), form, precision, self.path.name)
         if precision.needs_calibration and calibration is None:
             raise ConversionError(
                 f"The precision {precision} needs examples to calibrate with: give --calibrate."
@@ -128,7 +124,10 @@ class SourceModel:
             "float_layers": list(float_layers),
             "scratch": scratch or self.work.place("scratch"),
         }
-        if form == "litert":
+        if form == "xgboost":
+            self.work.run("convert_xgboost", model=self.path, options=self._options, out=made)
+            notes = []
+        elif form == "litert":
             notes = self.work.run("convert_tflite", model=self.path, options=self._options, **order)
         else:
             notes = self.work.run("convert_onnx", model=self.as_onnx(), **order)
@@ -197,6 +196,23 @@ class SourceModel:
         return {"trust": self.trust, "shapes": shapes}
 
 
+def _check_kind(kind: Kind, form: Format, precision: Precision, name: str) -> None:
+    """Checks that a kind of model can become a format in a precision.
+
+    Raises:
+        ConversionError: It cannot.
+    """
+    if kind.is_trees and (form == "litert" or precision is not Precision.FLOAT32):
+        raise ConversionError(
+            f"{name} is a model of tables, and becomes ONNX in float32 only: choose the variant"
+            " onnx-float32."
+        )
+    if form == "xgboost" and kind is not Kind.XGBOOST:
+        raise ConversionError(
+            f"{name} is no XGBoost model, and does not become one: choose another format."
+        )
+
+
 def convert(
     model: Path,
     out_file: Path,
@@ -214,7 +230,7 @@ def convert(
 
     Args:
         model: What was trained: .keras, .h5, a SavedModel's folder, .onnx, .pt2, .json, .ubj.
-        out_file: What to write: .tflite or .onnx, which chooses the format.
+        out_file: What to write: .tflite, .onnx or, of XGBoost, .json; that chooses the format.
         precision: "float32", "float16", "dynamic", "int8", and for TensorFlow Lite
             "int8-integer" and "int16x8".
         calibration: Inputs as the device will see them, a hundred or more, for the precisions

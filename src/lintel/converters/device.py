@@ -32,7 +32,7 @@ class DeviceModel:
     """
 
     def __init__(self, file: Path, threads: int) -> None:
-        """Opens a .tflite or .onnx file.
+        """Opens a .tflite, .onnx or .json file.
 
         Raises:
             ConversionError: The device cannot run it.

@@ -92,6 +92,17 @@ def export_onnx(model: str, options: dict[str, Any], out: str) -> None:
     Path(out).write_bytes(serialize(opening.open_onnx(Path(model), **options)))
 
 
+def convert_xgboost(model: str, options: dict[str, Any], out: str) -> None:
+    """Writes an XGBoost model in the form that the device takes, without names of columns."""
+    import xgboost  # noqa: PLC0415 -- large
+
+    # Whether it can be read at all, and its names, are the source's affair.
+    opening.open_source(Path(model), **options)
+    booster = xgboost.Booster(model_file=model)
+    booster.feature_names = booster.feature_types = None
+    Path(out).write_bytes(booster.save_raw("json"))
+
+
 def convert_onnx(
     model: str,
     out: str,
@@ -146,6 +157,7 @@ JOBS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             run_source,
             convert_tflite,
             export_onnx,
+            convert_xgboost,
             convert_onnx,
             tflite_layers,
             onnx_layers,

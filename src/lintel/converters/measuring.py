@@ -33,7 +33,7 @@ class Order:
     """What to measure.
 
     Attributes:
-        file: A .tflite or .onnx file.
+        file: A .tflite, .onnx or .json file.
         examples: Folder of examples to run it on.
         out: Where the outputs go.
         baseline: File that its latency is compared with, or "".

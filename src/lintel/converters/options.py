@@ -10,7 +10,14 @@ import msgspec
 
 from lintel.converters.conversion import SourceModel
 from lintel.converters.errors import ConversionError
-from lintel.converters.recipe import ALL_VARIANTS, Data, Recipe, parse_variant
+from lintel.converters.precision import SUFFIX_OF_FORMAT
+from lintel.converters.recipe import (
+    NETWORK_VARIANTS,
+    TREE_VARIANTS,
+    Data,
+    Recipe,
+    parse_variant,
+)
 from lintel.converters.sources import Kind, TensorDescription, identify
 from lintel.edge.packages import Input
 
@@ -69,13 +76,20 @@ def _data(path: Path | None) -> Data | None:
 def _variants(given: Mapping[str, Any], kind: Kind) -> tuple[str, ...]:
     for name in given["variants"]:
         parse_variant(name)
-    every = ("onnx-float32",) if kind.is_trees else ALL_VARIANTS
+    every = _variants_of(kind)
     chosen = given["variants"] or every
-    formats = given["formats"] or ("litert", "onnx")
+    formats = given["formats"] or tuple(SUFFIX_OF_FORMAT)
     left = tuple(name for name in chosen if name.partition("-")[0] in formats)
     if not left:
         raise ConversionError("No --variant is of the --format: leave one of them out.")
     return left
+
+
+def _variants_of(kind: Kind) -> tuple[str, ...]:
+    if kind is Kind.XGBOOST:
+        return TREE_VARIANTS
+    # scikit-learn's own form is code.
+    return ("onnx-float32",) if kind.is_trees else NETWORK_VARIANTS
 
 
 def _shapes(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:

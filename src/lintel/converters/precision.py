@@ -8,9 +8,13 @@ from typing import Literal
 
 from lintel.converters.errors import ConversionError
 
-Format = Literal["litert", "onnx"]
+Format = Literal["litert", "onnx", "xgboost"]
 
-FORMAT_OF_SUFFIX: dict[str, Format] = {".tflite": "litert", ".onnx": "onnx"}
+FORMAT_OF_SUFFIX: dict[str, Format] = {
+    ".tflite": "litert",
+    ".onnx": "onnx",
+    ".json": "xgboost",
+}
 SUFFIX_OF_FORMAT: dict[Format, str] = {form: suffix for suffix, form in FORMAT_OF_SUFFIX.items()}
 
 
@@ -39,6 +43,7 @@ class Precision(StrEnum):
 PRECISIONS_OF_FORMAT: dict[Format, tuple[Precision, ...]] = {
     "litert": tuple(Precision),
     "onnx": (Precision.FLOAT32, Precision.FLOAT16, Precision.DYNAMIC, Precision.INT8),
+    "xgboost": (Precision.FLOAT32,),
 }
 
 
@@ -46,11 +51,13 @@ def format_of(path: Path) -> Format:
     """Tells what a file is to be, by its suffix.
 
     Raises:
-        ConversionError: The suffix is neither .tflite nor .onnx.
+        ConversionError: The suffix is none of .tflite, .onnx and .json.
     """
     form = FORMAT_OF_SUFFIX.get(path.suffix)
     if form is None:
-        raise ConversionError(f"{path.name} must end in .tflite or .onnx: that chooses the format.")
+        raise ConversionError(
+            f"{path.name} must end in .tflite, .onnx or .json: that chooses the format."
+        )
     return form
 
 

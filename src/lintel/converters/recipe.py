@@ -22,6 +22,8 @@ ALL_VARIANTS = tuple(
     for form, precisions in PRECISIONS_OF_FORMAT.items()
     for precision in precisions
 )
+TREE_VARIANTS = ("onnx-float32", "xgboost-float32")
+NETWORK_VARIANTS = tuple(name for name in ALL_VARIANTS if not name.startswith("xgboost"))
 
 
 class Data(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -86,7 +88,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     verification: Data | None = None
     metric: MetricChoice | None = None
     gate: Annotated[float, Meta(gt=0, le=1)] = 0.99
-    variants: Annotated[tuple[str, ...], Meta(min_length=1)] = ALL_VARIANTS
+    variants: Annotated[tuple[str, ...], Meta(min_length=1)] = NETWORK_VARIANTS
     pack: Literal["passed", "preferred"] = "passed"
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     trust: bool = False
@@ -119,9 +121,8 @@ def parse_variant(name: str) -> tuple[Format, Precision]:
     Raises:
         ConversionError: There is none of that name.
     """
-    if name not in ALL_VARIANTS:
-        raise ConversionError(
-            f"There is no variant {name}: choose among {', '.join(ALL_VARIANTS)}."
-        )
-    form, _, precision = name.partition("-")
-    return ("litert" if form == "litert" else "onnx"), Precision(precision)
+    for form, precisions in PRECISIONS_OF_FORMAT.items():
+        for precision in precisions:
+            if name == f"{form}-{precision}":
+                return form, precision
+    raise ConversionError(f"There is no variant {name}: choose among {', '.join(ALL_VARIANTS)}.")

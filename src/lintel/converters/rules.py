@@ -19,8 +19,9 @@ from typing import Any
 VARIANTS = {
     "litert": ("float32", "float16", "dynamic", "int8", "int8-integer", "int16x8"),
     "onnx": ("float32", "float16", "dynamic", "int8"),
+    "xgboost": ("float32",),
 }
-SUFFIXES = {"litert": "tflite", "onnx": "onnx"}
+SUFFIXES = {"litert": "tflite", "onnx": "onnx", "xgboost": "json"}
 CALIBRATED = frozenset({"int8", "int8-integer", "int16x8"})
 # What of a recipe each step hangs on.
 KEYS = {

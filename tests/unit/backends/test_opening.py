@@ -17,7 +17,7 @@ from lintel.edge.config import ModelSettings
 from lintel.edge.errors import PackageInvalidError
 from lintel.edge.packages import builtin_packages, load_package
 
-LIBRARIES = ("ai_edge_litert", "tflite_runtime", "onnxruntime", "cv2")
+LIBRARIES = ("ai_edge_litert", "tflite_runtime", "onnxruntime", "xgboost", "cv2")
 
 # Stands for a device that lacks libraries: importing them fails as it does where they are not.
 WITHOUT = """
@@ -47,7 +47,7 @@ def test_importing_the_backends_imports_no_library() -> None:
 
 def test_all_backends_are_usable_here_and_tell_their_versions() -> None:
     backends = available_backends()
-    assert set(backends) == {"litert", "onnx", "opencv-cascade"}
+    assert set(backends) == {"litert", "onnx", "xgboost", "opencv-cascade"}
     for status in backends.values():
         assert status.usable
         assert status.version[0].isdigit()
@@ -62,6 +62,7 @@ def test_a_device_without_libraries_tells_which_backends_it_lacks() -> None:
     assert run_python(code).splitlines() == [
         "litert False  The library is not installed.",
         "onnx False  The library is not installed.",
+        "xgboost False  The library is not installed.",
         "opencv-cascade False  The library is not installed.",
     ]
 

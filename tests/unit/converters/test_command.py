@@ -183,6 +183,7 @@ def test_a_package_made_anew_drops_what_it_no_longer_names(
     assert command(*base, "--out", "made", "--name", "new") == 0
     names = {path.name for path in (tmp_path / "made").iterdir()}
     assert names == {
-        "model.toml", "new-onnx-float32.onnx", "notes.txt", "report.html", "report.json"
+        "model.toml", "new-onnx-float32.onnx", "new-xgboost-float32.json", "notes.txt",
+        "report.html", "report.json",
     }  # fmt: skip
     shutil.rmtree(tmp_path / "made")

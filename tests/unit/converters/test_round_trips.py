@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lintel.converters import ConversionError, SourceModel, agreement
@@ -118,6 +119,9 @@ def test_a_thousand_trees_become_one_operator(
     made = source.convert(tmp_path / "trees.onnx")
     expected = source.run(rows)
     assert agreement(expected, is_classifier=False).compute(run_file(made.file, rows)) > 0.999999
+    own = source.convert(tmp_path / "trees.json")
+    (made_by_xgboost,) = run_file(own.file, rows).values()
+    np.testing.assert_array_equal(made_by_xgboost, next(iter(expected.values())))
     with pytest.raises(ConversionError, match="float32 only"):
         source.convert(tmp_path / "trees.tflite")
 

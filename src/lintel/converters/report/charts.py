@@ -17,7 +17,7 @@ from lintel.reports import draw_confusion as draw_counts
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MARKER = {"litert": "o", "onnx": "s"}
+_MARKER = {"litert": "o", "onnx": "s", "xgboost": "^"}
 # Each is seen on white and on black.
 _COLOURS = {
     "float32": "#7d8590",

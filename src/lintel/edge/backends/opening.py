@@ -11,6 +11,7 @@ from lintel.edge.backends.cascade import CascadeSession
 from lintel.edge.backends.litert import LiteRtSession, import_runtime
 from lintel.edge.backends.onnx import OnnxSession
 from lintel.edge.backends.session import Session
+from lintel.edge.backends.xgboost import XgboostSession
 from lintel.edge.config import ModelSettings
 from lintel.edge.errors import ModelUnavailableError, PackageInvalidError
 from lintel.edge.packages import CascadeOutput, Package, Variant
@@ -44,7 +45,7 @@ def backend_status(backend: str) -> BackendStatus:
     """Tries to import one backend; the answer holds as long as the process.
 
     Args:
-        backend: What manifests call it: "litert", "onnx" or "opencv-cascade".
+        backend: What manifests call it: "litert", "onnx", "xgboost" or "opencv-cascade".
     """
     try:
         return BackendStatus(True, _IMPORTS[backend]())
@@ -76,6 +77,8 @@ def open_session(package: Package, variant: Variant, settings: ModelSettings) ->
             return LiteRtSession(model, settings.threads)
         if variant.backend == "onnx":
             return OnnxSession(model, settings.threads, settings.providers)
+        if variant.backend == "xgboost":
+            return XgboostSession(model, settings.threads)
         if isinstance(output, CascadeOutput):
             return CascadeSession(model, output, settings.threads)
     except PackageInvalidError as error:
@@ -95,6 +98,12 @@ def _import_onnx() -> str:
     return str(onnxruntime.__version__)
 
 
+def _import_xgboost() -> str:
+    import xgboost  # noqa: PLC0415 -- a device may do without it
+
+    return str(xgboost.__version__)
+
+
 def _import_opencv() -> str:
     import cv2  # noqa: PLC0415 -- a device may do without it
 
@@ -106,5 +115,6 @@ def _import_opencv() -> str:
 _IMPORTS: Mapping[str, Callable[[], str]] = {
     "litert": _import_litert,
     "onnx": _import_onnx,
+    "xgboost": _import_xgboost,
     "opencv-cascade": _import_opencv,
 }

@@ -21,7 +21,7 @@ from lintel.edge.packages.outputs import (
 MAXIMUM_MANIFEST_BYTES = 64 << 10
 AUTO = "auto"
 
-Backend = Literal["litert", "onnx", "opencv-cascade"]
+Backend = Literal["litert", "onnx", "xgboost", "opencv-cascade"]
 Task = Literal["detect-faces", "classify-masks", "tensor"]
 
 _SEMANTIC_VERSION = (
