@@ -7,20 +7,23 @@ import logging
 import re
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tests.mask_packages import write_mask_package
 
 from lintel.edge.config import Log
 from lintel.edge.errors import SettingsInvalidError
 from lintel.edge.service import DeviceServer
 from lintel.edge.service.calls import CallLog, CallRecord
 from lintel.edge.service.logs import configure
-from lintel.v1 import face_pb2, face_pb2_grpc, image_pb2
+from lintel.v1 import face_pb2, face_pb2_grpc, image_pb2, mask_pb2, mask_pb2_grpc
 
 StartDevice = Callable[..., DeviceServer]
 DETECT = "/lintel.v1.FaceService/DetectFaces"
+CLASSIFY = "/lintel.v1.MaskService/ClassifyMasks"
 CHECK = "/grpc.health.v1.Health/Check"
 UNKNOWN_SERVICE = health_pb2.HealthCheckRequest(service="lintel.v1.Nobody")
 
@@ -70,6 +73,29 @@ def test_the_page_tells_calls_times_and_memory(
     assert samples['lintel_model_inferences_total{model="face",outcome="success"}'] == 3
     assert samples['lintel_model_compute_seconds_total{model="face"}'] > 0
     assert samples["process_resident_memory_bytes"] > 1e7
+
+
+def test_the_page_tells_mask_models_by_name(
+    start_device: StartDevice, tmp_path: Path, face_jpeg: bytes, unused_port: int
+) -> None:
+    write_mask_package(tmp_path / "models", "door-mask")
+    address = f"127.0.0.1:{unused_port}"
+    device = start_device(
+        {
+            "metrics": {"listen": address},
+            "models": {"directory": str(tmp_path / "models")},
+            "masks": {"model": "door-mask"},
+        }
+    )
+    with grpc.insecure_channel(device.addresses[0]) as channel:
+        request = mask_pb2.ClassifyMasksRequest(images=[image_pb2.Image(encoded=face_jpeg)] * 2)
+        mask_pb2_grpc.MaskServiceStub(channel).ClassifyMasks(request)
+        count = f'lintel_calls_total{{code="OK",method="{CLASSIFY}"}}'
+        while count not in (samples := read_page(address)):
+            pass
+    for model in ("face", "door-mask"):
+        name = f'lintel_model_inferences_total{{model="{model}",outcome="success"}}'
+        assert samples[name] == 2
 
 
 def test_a_taken_metrics_port_is_named(device: DeviceServer, start_device: StartDevice) -> None:

@@ -19,6 +19,7 @@ import trustme
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from tests.mask_packages import write_mask_package
 
 from lintel.edge.errors import SettingsInvalidError
 from lintel.edge.service import DeviceServer
@@ -31,11 +32,18 @@ StartDevice = Callable[..., DeviceServer]
 
 SERVICES = (
     "lintel.v1.FaceService",
+    "lintel.v1.MaskService",
     "lintel.v1.StatisticsService",
     "lintel.v1.VideoService",
     "lintel.v1.SeriesService",
     "inference.GRPCInferenceService",
 )
+
+
+@pytest.fixture(scope="module")
+def mask_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of packages with a mask model."""
+    return write_mask_package(tmp_path_factory.mktemp("models")).parent
 
 
 @pytest.fixture(scope="module")
@@ -260,16 +268,18 @@ class TestPeers:
 
 
 class TestHealth:
-    @pytest.mark.parametrize("service", ["", *SERVICES])
-    def test_every_service_is_serving(self, channel: grpc.Channel, service: str) -> None:
-        health = health_pb2_grpc.HealthStub(channel)
-        reply = health.Check(health_pb2.HealthCheckRequest(service=service))
-        assert reply.status == health_pb2.HealthCheckResponse.SERVING
+    def test_every_service_is_serving(self, start_device: StartDevice, mask_models: Path) -> None:
+        device = start_device({"models": {"directory": str(mask_models)}})
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+            for service in ("", *SERVICES):
+                reply = health.Check(health_pb2.HealthCheckRequest(service=service))
+                assert reply.status == health_pb2.HealthCheckResponse.SERVING, service
 
     def test_without_a_face_model_only_faces_are_not_served(
-        self, start_device: StartDevice, plain_jpeg: bytes
+        self, start_device: StartDevice, mask_models: Path, plain_jpeg: bytes
     ) -> None:
-        device = start_device({"faces": {"model": ""}})
+        device = start_device({"faces": {"model": ""}, "models": {"directory": str(mask_models)}})
         with grpc.insecure_channel(device.addresses[0]) as channel:
             health = health_pb2_grpc.HealthStub(channel)
             status = {

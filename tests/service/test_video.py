@@ -5,16 +5,19 @@ from __future__ import annotations
 import itertools
 import queue
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
 import pytest
 from google.protobuf.message import Message
 from numpy.typing import NDArray
+from tests.mask_packages import write_mask_package
 
 from lintel.edge.images import decode
 from lintel.edge.service import DeviceServer
-from lintel.v1 import image_pb2, video_pb2, video_pb2_grpc
+from lintel.v1 import face_pb2, image_pb2, video_pb2, video_pb2_grpc
 
 Details = Callable[[grpc.RpcError], dict[str, Message]]
 Request = video_pb2.ProcessVideoRequest
@@ -88,6 +91,82 @@ def test_only_what_was_asked_for_is_done(
     assert result.HasField("statistics")
     assert not result.HasField("detections")
     assert not result.HasField("blurred")
+
+
+def test_masks_are_judged_in_frames(
+    start_device: Callable[..., DeviceServer], tmp_path: Path, face_jpeg: bytes, plain_jpeg: bytes
+) -> None:
+    write_mask_package(tmp_path / "models")
+    device = start_device({"models": {"directory": str(tmp_path / "models")}})
+    requests = [config(video_pb2.VIDEO_TASK_CLASSIFY_MASKS)]
+    requests += [frame(1, face_jpeg), frame(2, face_jpeg[:200]), frame(3, plain_jpeg)]
+    with grpc.insecure_channel(device.addresses[0]) as channel:
+        stub = video_pb2_grpc.VideoServiceStub(channel)
+        judged, damaged, empty = stub.ProcessVideo(iter(requests))
+        requests[0].config.tasks.append(video_pb2.VIDEO_TASK_BLUR_FACES)
+        requests[0].config.masks.min_probability = 1.0
+        blurred = next(iter(stub.ProcessVideo(iter(requests[:2]))))
+    (face,) = judged.result.detections.faces
+    # The drawn skin is red more than green or blue.
+    assert face.mask.state == face_pb2.MASK_STATE_NOT_WORN
+    assert not judged.result.HasField("blurred")
+    assert 0 < judged.timings.mask_us < judged.timings.total_us
+    assert damaged.error.field == "frame.image.encoded"
+    assert empty.result.HasField("detections")
+    assert not empty.result.detections.faces
+    # Of the face as it came, not of what covers it.
+    again = blurred.result.detections.faces[0].mask
+    assert again.state == face_pb2.MASK_STATE_UNSURE
+    assert again.not_worn_probability == face.mask.not_worn_probability
+    assert blurred.result.blurred.encoded
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "field"),
+    [
+        ({"min_probability": 1.5}, "INVALID_ARGUMENT", "config.masks.min_probability"),
+        ({"model": "nobody"}, "NOT_FOUND", "config.masks.model"),
+        ({"model": "face"}, "NOT_FOUND", "config.masks.model"),
+        ({}, "NOT_FOUND", "config.masks.model"),
+    ],
+)
+def test_masks_that_cannot_be_judged_are_refused_at_the_beginning(
+    start_device: Callable[..., DeviceServer],
+    face_jpeg: bytes,
+    details_of: Details,
+    options: dict[str, Any],
+    code: str,
+    field: str,
+) -> None:
+    device = start_device({"masks": {"model": ""}})
+    first = config(video_pb2.VIDEO_TASK_CLASSIFY_MASKS, video_pb2.VIDEO_TASK_BLUR_FACES)
+    first.config.masks.CopyFrom(face_pb2.MaskOptions(**options))
+    with grpc.insecure_channel(device.addresses[0]) as channel:
+        stub = video_pb2_grpc.VideoServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            list(stub.ProcessVideo(iter([first, frame(1, face_jpeg)])))
+        # Without that task all else goes on.
+        del first.config.tasks[0]
+        first.config.ClearField("masks")
+        (reply,) = stub.ProcessVideo(iter([first, frame(1, face_jpeg)]))
+    assert caught.value.code().name == code
+    assert details_of(caught.value)["BadRequest"].field_violations[0].field == field
+    assert reply.result.blurred.encoded
+
+
+def test_a_device_without_a_face_model_measures_frames_all_the_same(
+    start_device: Callable[..., DeviceServer], face_jpeg: bytes, details_of: Details
+) -> None:
+    device = start_device({"faces": {"model": ""}})
+    with grpc.insecure_channel(device.addresses[0]) as channel:
+        stub = video_pb2_grpc.VideoServiceStub(channel)
+        measured = config(video_pb2.VIDEO_TASK_IMAGE_STATISTICS)
+        (reply,) = stub.ProcessVideo(iter([measured, frame(1, face_jpeg)]))
+        with pytest.raises(grpc.RpcError) as caught:
+            list(stub.ProcessVideo(iter([config(video_pb2.VIDEO_TASK_BLUR_FACES)])))
+    assert reply.result.statistics.pixel_count == 320 * 320
+    violation = details_of(caught.value)["BadRequest"].field_violations[0]
+    assert violation.field == "config.detection.model"
 
 
 def test_nobody_looks_for_faces_in_frames_covered_whole_unless_asked_to(

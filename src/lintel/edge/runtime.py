@@ -199,7 +199,12 @@ class Runtime:
         """
         classifier = self._classifiers.get(name or self._mask_model)
         if classifier is None:
-            raise ModelNotFoundError("There is no mask model of that name.", field="model")
+            message = (
+                "There is no mask model of that name."
+                if name
+                else "The device has no mask model that can be used, so it judges no masks."
+            )
+            raise ModelNotFoundError(message, field="model")
         return classifier
 
     def warm_up(self) -> None:

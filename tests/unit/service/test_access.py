@@ -80,6 +80,7 @@ def test_the_metrics_page_stays_on_loopback_unless_insecure_is_written_out() -> 
         ("/lintel.v1.SeriesService/RecordCounts", "infer"),
         ("/lintel.v1.SeriesService/DeleteSeries", "admin"),
         ("/lintel.v1.FaceService/BlurFaces", "infer"),
+        ("/lintel.v1.MaskService/ClassifyMasks", "infer"),
         ("/lintel.v1.SomethingNew/Method", "infer"),
     ],
 )
