@@ -14,8 +14,17 @@ from lintel.client.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from lintel.client.forecasts import (
+    Backtest,
+    Forecast,
+    ForecastOptions,
+    History,
+    ModelScore,
+    Regressor,
+)
 from lintel.client.frames import FrameResult, Timings
 from lintel.client.masks import Boxes, MaskOptions
+from lintel.client.moments import Moment, Moments
 from lintel.client.outputs import BlurredPicture, OutputPicture
 from lintel.client.pictures import Frame, Picture, PixelFormat
 from lintel.client.results import (
@@ -28,10 +37,12 @@ from lintel.client.results import (
     MaskState,
     MaskVerdict,
 )
+from lintel.client.series import Count, Counts, Resolution, Series, SeriesSummary
 from lintel.client.video import DropPolicy, VideoInput, VideoOptions, VideoTask
 
 __all__ = [
     "AsyncClient",
+    "Backtest",
     "BlurMethod",
     "BlurOptions",
     "BlurShape",
@@ -41,13 +52,18 @@ __all__ = [
     "ChannelName",
     "ChannelStatistics",
     "Client",
+    "Count",
+    "Counts",
     "DeadlineExceededError",
     "DetectionOptions",
     "DropPolicy",
     "Face",
     "FaceDetections",
+    "Forecast",
+    "ForecastOptions",
     "Frame",
     "FrameResult",
+    "History",
     "ImageStatistics",
     "InternalError",
     "InvalidArgumentError",
@@ -55,6 +71,9 @@ __all__ = [
     "MaskOptions",
     "MaskState",
     "MaskVerdict",
+    "ModelScore",
+    "Moment",
+    "Moments",
     "NotFoundError",
     "OutputFormat",
     "OutputPicture",
@@ -62,6 +81,10 @@ __all__ = [
     "PermissionDeniedError",
     "Picture",
     "PixelFormat",
+    "Regressor",
+    "Resolution",
+    "Series",
+    "SeriesSummary",
     "Timings",
     "UnauthenticatedError",
     "UnavailableError",

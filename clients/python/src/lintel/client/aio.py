@@ -25,17 +25,21 @@ from typing import Self, TypeVar, Unpack
 
 import grpc
 
-from lintel.client import calls, errors, masks, video
+from lintel.client import calls, errors, forecasts, masks, series, video
 from lintel.client.batches import Batch
 from lintel.client.calls import BlurOptions, Call, DetectionOptions
 from lintel.client.connection import SERVING, Connection, received
 from lintel.client.errors import LintelError, UnavailableError
+from lintel.client.forecasts import Forecast, ForecastOptions, History
 from lintel.client.frames import FrameResult
 from lintel.client.masks import Boxes, MaskOptions
+from lintel.client.moments import Moment
 from lintel.client.outputs import BlurredPicture
 from lintel.client.pictures import Picture, load
 from lintel.client.results import FaceDetections, ImageStatistics
+from lintel.client.series import Counts, Resolution, Series, SeriesSummary
 from lintel.client.video import DropPolicy, VideoInput, VideoOptions, VideoTask
+from lintel.v1.series_pb2 import DeleteSeriesRequest, ListSeriesRequest
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -139,6 +143,44 @@ class AsyncClient(Connection):
 
         return _iterated(stream.results(), stop)
 
+    async def forecast(
+        self, history: History, horizon: int, **options: Unpack[ForecastOptions]
+    ) -> Forecast:
+        """Forecasts the steps after a history, as Client.forecast."""
+        request = forecasts.forecast_request(history, horizon, options)
+        response = await self._asked(self._forecasts.Forecast, request)
+        return forecasts.read_forecast(response, request.time_zone)
+
+    async def record_counts(
+        self, counts: Counts, *, idempotency_key: str = "", buffered: bool = False
+    ) -> int:
+        """Adds counts to series that the device keeps, as Client.record_counts."""
+        request = series.record_request(counts, idempotency_key, buffered)
+        return (await self._asked(self._series.RecordCounts, request)).recorded
+
+    async def list_series(self) -> tuple[SeriesSummary, ...]:
+        """Lists the series that the device keeps, by name."""
+        response = await self._asked(self._series.ListSeries, ListSeriesRequest())
+        return series.read_summaries(response)
+
+    async def read_series(
+        self,
+        name: str,
+        *,
+        resolution: Resolution = "hour",
+        start: Moment | None = None,
+        end: Moment | None = None,
+    ) -> Series:
+        """Reads a stretch of a series, as Client.read_series."""
+        reading = series.Reading(name, resolution, start, end)
+        while (request := reading.request) is not None:
+            reading.add(await self._asked(self._series.ReadSeries, request))
+        return reading.result()
+
+    async def delete_series(self, name: str) -> None:
+        """Has the device forget a series, as Client.delete_series."""
+        await self._asked(self._series.DeleteSeries, DeleteSeriesRequest(name=name))
+
     async def is_serving(self, service: str = "") -> bool:
         """Asks whether the device is ready for work, as Client.is_serving."""
         answer = await _settled(self._start_check(service))
@@ -164,7 +206,12 @@ class AsyncClient(Connection):
         # Bytes are only copied; a thread would cost more than that.
         is_ready = isinstance(picture, bytes)
         image = load(picture) if is_ready else await asyncio.to_thread(load, picture)
-        return call.single(await _settled(self._start(method, call.request(Batch(0, [image])))))
+        return call.single(await self._asked(method, call.request(Batch(0, [image]))))
+
+    async def _asked(
+        self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request
+    ) -> Response:
+        return await _settled(self._start(method, request))
 
     def _each(
         self,

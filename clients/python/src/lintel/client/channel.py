@@ -16,18 +16,21 @@ PemSource = str | os.PathLike[str] | bytes
 
 # gRPC makes the retries by itself: waits grow and are jittered, the device's own word on when
 # to come back (grpc-retry-pushback-ms) goes before them, and a call's deadline spans them all.
-# Every unary method is a pure function of its request: doing it twice harms nothing.
+# Doing a unary method twice harms nothing: all but two are pure functions of their requests, counts
+# are recorded under a key, and of a deletion only what has not begun is repeated.
+RETRY_POLICY = {
+    "maxAttempts": 5,
+    "initialBackoff": "0.1s",
+    "maxBackoff": "3s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+}
 SERVICE_CONFIG = {
     "methodConfig": [
+        {"name": [{}], "retryPolicy": RETRY_POLICY},
         {
-            "name": [{}],
-            "retryPolicy": {
-                "maxAttempts": 5,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "3s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
-            },
+            "name": [{"service": "lintel.v1.SeriesService", "method": "DeleteSeries"}],
+            "retryPolicy": {**RETRY_POLICY, "retryableStatusCodes": ["RESOURCE_EXHAUSTED"]},
         },
         # Not streams: seen with gRPC 1.66 and 1.85, a message that is sent while an attempt
         # fails is missing from the next one, and nothing tells.

@@ -8,17 +8,21 @@ from typing import Self, TypeVar, Unpack
 
 import grpc
 
-from lintel.client import calls, errors, masks, video
+from lintel.client import calls, errors, forecasts, masks, series, video
 from lintel.client.batches import Batch
 from lintel.client.calls import BlurOptions, Call, DetectionOptions
 from lintel.client.connection import SERVING, Connection, received
 from lintel.client.errors import LintelError, UnavailableError
+from lintel.client.forecasts import Forecast, ForecastOptions, History
 from lintel.client.frames import FrameResult
 from lintel.client.masks import Boxes, MaskOptions
+from lintel.client.moments import Moment
 from lintel.client.outputs import BlurredPicture
 from lintel.client.pictures import Picture, load
 from lintel.client.results import FaceDetections, ImageStatistics
+from lintel.client.series import Counts, Resolution, Series, SeriesSummary
 from lintel.client.video import DropPolicy, VideoInput, VideoOptions, VideoTask
+from lintel.v1.series_pb2 import DeleteSeriesRequest, ListSeriesRequest
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -155,6 +159,88 @@ class Client(Connection):
         )
         return stream.results()
 
+    def forecast(
+        self, history: History, horizon: int, **options: Unpack[ForecastOptions]
+    ) -> Forecast:
+        """Forecasts the steps after a history.
+
+        Args:
+            history: Moments and as many values; what `read_series` returned; the name of a
+                series that the device keeps; or values alone, with `start` and `step`.
+            horizon: Steps to forecast, 1 to 1,000.
+            **options: See ForecastOptions; without any, intervals of 80 and 95 %.
+
+        Raises:
+            LintelError: The device does not accept it, and names what by its index, such as
+                `history.values[17]`; or the call failed.
+            TypeError, ValueError: `history` or an option is none, or they contradict each other.
+        """
+        request = forecasts.forecast_request(history, horizon, options)
+        response = self._asked(self._forecasts.Forecast, request)
+        return forecasts.read_forecast(response, request.time_zone)
+
+    def record_counts(
+        self, counts: Counts, *, idempotency_key: str = "", buffered: bool = False
+    ) -> int:
+        """Adds counts to series that the device keeps: all of them, or none.
+
+        Args:
+            counts: What happens now, such as {"door": 3}; or an iterable of Count. At most
+                10,000; those of one minute add up.
+            idempotency_key: A call whose key the device has seen within a day changes nothing.
+                Without one, the repeats that gRPC makes by itself are harmless all the same.
+            buffered: Return before the counts are on the device's disk, which spares it; a power
+                cut may lose them.
+
+        Returns:
+            How many were added: 0 where the key has been seen.
+
+        Raises:
+            LintelError: The call failed, and nothing was added.
+            TypeError, ValueError: A count or its moment is none.
+        """
+        request = series.record_request(counts, idempotency_key, buffered)
+        return self._asked(self._series.RecordCounts, request).recorded
+
+    def list_series(self) -> tuple[SeriesSummary, ...]:
+        """Lists the series that the device keeps, by name."""
+        return series.read_summaries(self._asked(self._series.ListSeries, ListSeriesRequest()))
+
+    def read_series(
+        self,
+        name: str,
+        *,
+        resolution: Resolution = "hour",
+        start: Moment | None = None,
+        end: Moment | None = None,
+    ) -> Series:
+        """Reads a stretch of a series, in as many calls as it takes.
+
+        Args:
+            name: Of the series.
+            resolution: Length of the steps: "minute", "hour" or "day".
+            start: Steps that start earlier are left out.
+            end: Steps that start then or later are left out.
+
+        Raises:
+            NotFoundError: The device keeps no such series.
+            LintelError: The call failed.
+            TypeError, ValueError: An argument is none.
+        """
+        reading = series.Reading(name, resolution, start, end)
+        while (request := reading.request) is not None:
+            reading.add(self._asked(self._series.ReadSeries, request))
+        return reading.result()
+
+    def delete_series(self, name: str) -> None:
+        """Has the device forget a series and everything in it; asks for the role admin.
+
+        Raises:
+            NotFoundError: The device keeps no such series.
+            LintelError: The call failed.
+        """
+        self._asked(self._series.DeleteSeries, DeleteSeriesRequest(name=name))
+
     def is_serving(self, service: str = "") -> bool:
         """Asks whether the device is ready for work.
 
@@ -193,12 +279,15 @@ class Client(Connection):
         call: Call[Request, Response, Result],
         picture: Picture,
     ) -> Result:
-        request = call.request(Batch(0, [load(picture)]))
+        return call.single(self._asked(method, call.request(Batch(0, [load(picture)]))))
+
+    def _asked(
+        self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request
+    ) -> Response:
         try:
-            response = method(request, timeout=self.timeout_s, metadata=self._metadata)
+            return method(request, timeout=self.timeout_s, metadata=self._metadata)
         except grpc.RpcError as error:
             raise errors.of_call(error) from error
-        return call.single(response)
 
     def _each(
         self,

@@ -17,7 +17,14 @@ from lintel.client.errors import LintelError
 from lintel.client.pictures import Picture
 from lintel.client.streams import StreamCall, VideoStream
 from lintel.client.video import DropPolicy, VideoInput, VideoOptions, VideoTask
-from lintel.v1 import face_pb2_grpc, mask_pb2_grpc, statistics_pb2_grpc, video_pb2_grpc
+from lintel.v1 import (
+    face_pb2_grpc,
+    forecast_pb2_grpc,
+    mask_pb2_grpc,
+    series_pb2_grpc,
+    statistics_pb2_grpc,
+    video_pb2_grpc,
+)
 from lintel.v1.video_pb2 import ProcessVideoRequest
 
 Request = TypeVar("Request")
@@ -90,6 +97,8 @@ class Connection:
         self._masks = mask_pb2_grpc.MaskServiceStub(self._channel)
         self._statistics = statistics_pb2_grpc.StatisticsServiceStub(self._channel)
         self._video = video_pb2_grpc.VideoServiceStub(self._channel)
+        self._series = series_pb2_grpc.SeriesServiceStub(self._channel)
+        self._forecasts = forecast_pb2_grpc.ForecastServiceStub(self._channel)
         self._check = self._channel.unary_unary(
             HEALTH_CHECK,
             request_serializer=StringValue.SerializeToString,

@@ -58,7 +58,7 @@ class InvalidArgumentError(LintelError):
 
 
 class NotFoundError(LintelError):
-    """The device has no such model, or no such service."""
+    """The device has no such model, no such series, or no such service."""
 
     code = "NOT_FOUND"
 
