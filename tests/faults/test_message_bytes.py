@@ -24,12 +24,13 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from tests.builders import tiny_network
+from tests.mask_packages import write_mask_package
 from tests.message_mutations import mutate
 from tests.tensor_packages import build_echo, echo_arrays, write_network, write_package
 
 from lintel.edge import errors
 from lintel.inference import open_inference_pb2 as inference
-from lintel.v1 import face_pb2, image_pb2, statistics_pb2, video_pb2
+from lintel.v1 import face_pb2, image_pb2, mask_pb2, statistics_pb2, video_pb2
 
 MUTATIONS = int(os.environ.get("LINTEL_FUZZ_MUTATIONS", "1500"))
 SEED = os.environ.get("LINTEL_FUZZ_SEED", "lintel")
@@ -76,6 +77,7 @@ def picture_methods(pictures: list[image_pb2.Image]) -> list[Method]:
     detection = face_pb2.DetectionOptions(min_score=0.25, model="face")
     blur = face_pb2.BlurOptions(method=2, shape=1, margin=0.3)
     output = face_pb2.OutputOptions(format=2, quality=50)
+    masks = face_pb2.MaskOptions(min_probability=0.5, model="mask")
     face, video = "/lintel.v1.FaceService/", "/lintel.v1.VideoService/ProcessVideo"
     detect = [face_pb2.DetectFacesRequest(images=[one], detection=detection) for one in pictures]
     blurs = [
@@ -89,6 +91,7 @@ def picture_methods(pictures: list[image_pb2.Image]) -> list[Method]:
         detection=detection,
         blur=blur,
         output=output,
+        masks=masks,
     )
     start = video_pb2.ProcessVideoRequest(config=config)
     frames: list[Message] = [
@@ -106,9 +109,25 @@ def picture_methods(pictures: list[image_pb2.Image]) -> list[Method]:
             [*statistics],
             statistics_pb2.ComputeImageStatisticsResponse,
         ),
+        mask_method(pictures, detection, masks),
         Method(video, [start], reply, True, after=(frames[0],)),
         Method(video, frames, reply, True, before=(start,)),
     ]
+
+
+def mask_method(
+    pictures: list[image_pb2.Image],
+    detection: face_pb2.DetectionOptions,
+    masks: face_pb2.MaskOptions,
+) -> Method:
+    box = image_pb2.BoundingBox(x_min=1, y_min=2.5, x_max=15, y_max=16)
+    faces = [mask_pb2.FaceBoxes(boxes=[box, box]) for _ in pictures]
+    requests: list[Message] = [
+        mask_pb2.ClassifyMasksRequest(images=pictures, detection=detection, masks=masks),
+        mask_pb2.ClassifyMasksRequest(images=pictures, face_source=2, boxes=faces, masks=masks),
+        mask_pb2.ClassifyMasksRequest(images=pictures, face_source=3, masks=masks),
+    ]
+    return Method("/lintel.v1.MaskService/ClassifyMasks", requests, mask_pb2.ClassifyMasksResponse)
 
 
 def tensor_methods() -> list[Method]:
@@ -242,6 +261,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_network(directory, "tiny", tiny_network())
     write_package(directory, "echo", "onnx", build_echo())
     write_package(directory, "broken", "onnx", b"not a model")
+    write_mask_package(directory)
     return directory
 
 

@@ -16,6 +16,7 @@ from lintel.edge.workbench import (
     Task,
     Work,
     Workbench,
+    check_box_count,
 )
 from lintel.v1 import mask_pb2, mask_pb2_grpc
 
@@ -94,4 +95,5 @@ def _check_lists(request: mask_pb2.ClassifyMasksRequest, source: FaceSource) -> 
 def _read_boxes(message: mask_pb2.FaceBoxes) -> GivenFaces:
     """Reads where the faces of a picture are; whether that can be, its size will tell."""
     boxes = message.boxes
+    check_box_count(len(boxes))
     return GivenFaces(tuple(Box(box.x_min, box.y_min, box.x_max, box.y_max) for box in boxes))

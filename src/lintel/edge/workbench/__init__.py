@@ -18,6 +18,7 @@ from lintel.edge.workbench.requests import (
     RawImage,
     Task,
     Work,
+    check_box_count,
 )
 from lintel.edge.workbench.results import BlurredImage, MaskVerdicts, StageTimes, WorkResult
 
@@ -38,4 +39,5 @@ __all__ = [
     "Work",
     "WorkResult",
     "Workbench",
+    "check_box_count",
 ]

@@ -103,6 +103,18 @@ class Box(NamedTuple):
     y_max: float
 
 
+def check_box_count(count: int) -> None:
+    """Refuses more boxes than a picture takes, before they cost anything.
+
+    Raises:
+        InvalidArgumentError: There are more than MAXIMUM_BOXES.
+    """
+    if count > MAXIMUM_BOXES:
+        raise InvalidArgumentError(
+            f"A picture takes at most {MAXIMUM_BOXES} boxes, not {count}.", field="boxes"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class GivenFaces:
     """Where the faces of a picture are, as the caller knows.
@@ -117,11 +129,7 @@ class GivenFaces:
     boxes: tuple[Box, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.boxes is not None and len(self.boxes) > MAXIMUM_BOXES:
-            raise InvalidArgumentError(
-                f"A picture takes at most {MAXIMUM_BOXES} boxes, not {len(self.boxes)}.",
-                field="boxes",
-            )
+        check_box_count(len(self.boxes or ()))
 
     def within(self, width: int, height: int) -> tuple[Box, ...]:
         """Returns the boxes of a picture of this size, in pixels.
