@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -287,15 +288,19 @@ class TestDevice:
         tmp_path: Path,
         face_jpeg: bytes,
         details_of: Details,
+        caplog: pytest.LogCaptureFixture,
         breaks: str,
     ) -> None:
         folder = write_mask_package(tmp_path / "models", "door-mask")
         if breaks == "broken":
             (folder / "model.bin").write_bytes(b"other bytes")
         name = {"missing": "another-mask", "broken": "door-mask", "none": ""}[breaks]
-        device = start_device(
-            {"models": {"directory": str(tmp_path / "models")}, "masks": {"model": name}}
-        )
+        with caplog.at_level(logging.WARNING, logger="lintel.service"):
+            device = start_device(
+                {"models": {"directory": str(tmp_path / "models")}, "masks": {"model": name}}
+            )
+        told = [one for one in caplog.records if "no masks are judged" in one.getMessage()]
+        assert [one.__dict__["model"] for one in told] == ([name] if name else [])
         images = [image_pb2.Image(encoded=face_jpeg)]
         with grpc.insecure_channel(device.addresses[0]) as channel:
             health = health_pb2_grpc.HealthStub(channel)

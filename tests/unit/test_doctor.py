@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.mask_packages import write_mask_package
 
 from lintel.edge import doctor
 from lintel.edge.config import Settings, parse
@@ -149,8 +150,26 @@ def test_a_unix_socket_left_over_is_well(tmp_path: Path) -> None:
 def test_a_broken_package_is_a_failure_and_the_others_are_well(tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "model.toml").write_text("name = 1\n", encoding="utf-8")
-    found = outcomes(doctor.look_at_models, {"models": {"directory": str(tmp_path)}})
-    assert found == [Outcome.OK, Outcome.FAILURE]
+    tree = {"models": {"directory": str(tmp_path)}, "masks": {"model": ""}}
+    assert outcomes(doctor.look_at_models, tree) == [Outcome.OK, Outcome.FAILURE]
+
+
+def test_a_mask_model_is_loaded_and_run(tmp_path: Path) -> None:
+    write_mask_package(tmp_path, "door-mask")
+    tree = {"models": {"directory": str(tmp_path)}, "masks": {"model": "door-mask"}}
+    assert outcomes(doctor.look_at_models, tree) == [Outcome.OK, Outcome.OK]
+
+
+def test_a_mask_model_that_is_missing_is_a_warning_for_faces_are_served() -> None:
+    tree = {"masks": {"model": "none-such"}}
+    assert outcomes(doctor.look_at_models, tree) == [Outcome.OK, Outcome.WARNING]
+
+
+def test_a_mask_model_that_is_broken_is_told_once(tmp_path: Path) -> None:
+    folder = write_mask_package(tmp_path, "door-mask")
+    (folder / "model.bin").write_bytes(b"other bytes")
+    tree = {"models": {"directory": str(tmp_path)}, "masks": {"model": "door-mask"}}
+    assert outcomes(doctor.look_at_models, tree) == [Outcome.OK, Outcome.FAILURE]
 
 
 def test_a_face_model_that_is_missing_is_a_failure() -> None:

@@ -361,7 +361,7 @@ def look_at_models(settings: Settings) -> Findings:
     """Loads every model, digests checked, and runs it once."""
     from lintel.edge.runtime import Runtime  # noqa: PLC0415
 
-    hint = "Install the package anew, or name another model in faces.model."
+    hint = "Install the package anew, or name another in faces.model or masks.model."
     try:
         runtime = Runtime(settings, 1)
     except LintelError as error:
@@ -377,6 +377,10 @@ def look_at_models(settings: Settings) -> Findings:
     for name, problem in runtime.broken.items():
         where = f" ({problem.field})" if problem.field else ""
         yield Outcome.FAILURE, f"{name} is not used: {problem.message}{where}", hint
+    wanted = settings.masks.model
+    if wanted and not runtime.judges_masks and wanted not in runtime.broken:
+        message = f"There is no mask model {wanted}: masks are not judged."
+        yield Outcome.WARNING, message, 'Install it, or name another in masks.model ("" for none).'
     runtime.close()
 
 

@@ -159,10 +159,6 @@ class Runtime:
             logger.warning("There are settings for the model %s, which is not there.", name)
         if self._face_model:
             self.face_detector()
-        if self._mask_model and not self.judges_masks:
-            logger.warning(
-                "There is no mask model %s that can be used: no masks are judged.", self._mask_model
-            )
 
     @property
     def finds_faces(self) -> bool:

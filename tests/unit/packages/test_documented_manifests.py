@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from lintel.edge.packages import FaceOutput, Output, parse_manifest
+from lintel.edge.packages import ClassesOutput, FaceOutput, Output, parse_manifest
 
 PAGE = (Path(__file__).parents[3] / "docs" / "model-packages.md").read_text("utf-8")
 MANIFESTS = [
@@ -26,6 +26,6 @@ def test_every_family_is_documented() -> None:
     decoders = {
         kind.__struct_config__.tag
         for kind in get_args(Output)
-        if issubclass(kind, FaceOutput) and kind.__struct_config__.tag != "cascade"
+        if issubclass(kind, FaceOutput | ClassesOutput) and kind.__struct_config__.tag != "cascade"
     }
     assert decoders == set(re.findall(r'^decoder = "(.*)"$', PAGE, re.MULTILINE))

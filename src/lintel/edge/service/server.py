@@ -179,7 +179,13 @@ class DeviceServer:
             _start_recorder(self._recorder)
         self._interceptor.ready = True
         unserved = set() if self._runtime.finds_faces else {FACE_SERVICE}
-        unserved |= set() if self._runtime.judges_masks else {MASK_SERVICE}
+        if not self._runtime.judges_masks:
+            unserved.add(MASK_SERVICE)
+            if mask_model := self._settings.masks.model:
+                logger.warning(
+                    "the mask model cannot be used: no masks are judged",
+                    extra={"model": mask_model},
+                )
         unserved |= {SERIES_SERVICE} if self._recorder is None else set()
         self._health.start_serving({"", *SERVICES} - unserved)
         logger.info("serving", extra={"addresses": ", ".join(self.addresses)})
