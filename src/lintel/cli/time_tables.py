@@ -1,0 +1,310 @@
+"""Reading series from text files: a time and a number in every line."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+from lintel.cli.files import FileFailedError
+from lintel.cli.names import listed, shown
+
+MOST_BYTES = 64 << 20
+MICROSECOND = timedelta(microseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Where no option names one, and there are several: what data of counts and prices call theirs.
+_USUAL_COLUMNS = ("value", "close", "count")
+_TIME_COLUMN = re.compile(r"date|time|day|hour|month|timestamp|ds", re.IGNORECASE)
+_WITHOUT_VALUE = frozenset({"", "null", "nan", "na", "n/a", "-"})
+_LONGEST_SHOWN = 40
+
+
+class TimeStyle(Enum):
+    """How a file writes times; forecasts are written likewise."""
+
+    DATE = "2026-07-01"
+    LOCAL = "2026-07-01 12:00"
+    OFFSET = "2026-07-01T12:00+02:00"
+
+    def write(self, timestamp_us: int, zone: tzinfo) -> str:
+        """Writes microseconds since 1970 UTC as the file would."""
+        moment = (EPOCH + timedelta(microseconds=timestamp_us)).astimezone(zone)
+        if self is TimeStyle.DATE and moment.time() == time():
+            return moment.date().isoformat()
+        seconds = "seconds" if moment.second else "minutes"
+        timespec = "microseconds" if moment.microsecond else seconds
+        if self is TimeStyle.OFFSET:
+            return moment.isoformat(timespec=timespec)
+        return moment.replace(tzinfo=None).isoformat(" ", timespec)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeTable:
+    """A series that was read from a file.
+
+    Attributes:
+        timestamps_us: Microseconds since 1970 UTC, rising.
+        values: As many finite numbers.
+        lines: The line in the file of each.
+        column: What the file calls the values; "" where it has no header.
+        style: How it writes times.
+        gaps: Lines without a value, which were left out.
+    """
+
+    timestamps_us: list[int]
+    values: list[float]
+    lines: list[int]
+    column: str
+    style: TimeStyle
+    gaps: int
+
+
+class _Line(NamedTuple):
+    number: int
+    cells: list[str]
+
+
+class _Layout(NamedTuple):
+    """Where times and values are in a line.
+
+    Attributes:
+        time: Index of the cell.
+        value: Index of the cell.
+        column: What the header calls the values.
+        has_header: Whether there is one.
+    """
+
+    time: int
+    value: int
+    column: str
+    has_header: bool
+
+
+def read_time_table(path: Path, zone: tzinfo, column: str = "") -> TimeTable:
+    """Reads a series from a text file.
+
+    Cells are separated by commas, semicolons, tabs or blanks, with or without a header. Times are
+    ISO 8601: dates, local times, or times with their offset from UTC. A cell without a value is a
+    gap; where commas do not separate cells, they may stand for the decimal point.
+
+    Args:
+        path: The file.
+        zone: Of times that do not tell theirs.
+        column: Header of the values; "": the only column beside the times, or the one that is
+            called value, close or count.
+
+    Raises:
+        FileFailedError: It cannot be read, has no such column, or a line is wrong; the message
+            names the line by its number.
+    """
+    name = shown(str(path))
+    try:
+        separator, lines = _split(_read(path, name))
+    except csv.Error as error:
+        raise FileFailedError(f"{name} cannot be read: it is no table of text.") from error
+    if not lines:
+        raise FileFailedError(f"{name} has no lines to read.")
+    layout = _find_layout(lines[0], column, name)
+    body = lines[1:] if layout.has_header else lines
+    reader = _Reader(name, zone, layout, decimal_comma=separator != ",")
+    for line in body:
+        reader.read(line)
+    return reader.finished()
+
+
+def _read(path: Path, name: str) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise FileFailedError(f"{name} is larger than the limit of {MOST_BYTES >> 20} MiB.")
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise FileFailedError(f"{name} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise FileFailedError(f"{name} cannot be read: it is no text in UTF-8.") from error
+
+
+def _split(text: str) -> tuple[str, list[_Line]]:
+    """Returns what separates cells, and the lines that are not empty."""
+    numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    first = numbered[0][1] if numbered else ""
+    separator = next((mark for mark in (";", "\t", ",") if mark in first), "")
+    if separator:
+        rows = csv.reader((line for _, line in numbered), delimiter=separator)
+        cells: Iterator[list[str]] = ([cell.strip() for cell in row] for row in rows)
+    else:
+        cells = (_at_blanks(line) for _, line in numbered)
+    return separator, [
+        _Line(number, row) for (number, _), row in zip(numbered, cells, strict=False)
+    ]
+
+
+def _at_blanks(line: str) -> list[str]:
+    """Splits a line at blanks, but not a date from its time."""
+    words = line.split()
+    if len(words) > 2 and re.fullmatch(r"\d[\d:.]*", words[1]) and ":" in words[1]:
+        return [f"{words[0]} {words[1]}", *words[2:]]
+    return words
+
+
+def _find_layout(first: _Line, column: str, name: str) -> _Layout:
+    cells = first.cells
+    if len(cells) < 2:
+        raise FileFailedError(
+            f"{name}, line {first.number}: a line has a time and a number, separated by a comma,"
+            " a semicolon, a tab or blanks."
+        )
+    times = [index for index, cell in enumerate(cells) if _parse_time(cell) is not None]
+    if times:
+        return _layout_without_header(cells, times[0], column, name)
+    at = next((index for index, cell in enumerate(cells) if _TIME_COLUMN.search(cell)), 0)
+    others = {cell: index for index, cell in enumerate(cells) if index != at}
+    if column:
+        folded = {cell.casefold(): cell for cell in others}
+        column = column if column in others else folded.get(column.casefold(), column)
+        if column not in others:
+            raise FileFailedError(
+                f"{name} has no column {shown(column)}; it has {listed(list(others))}."
+            )
+        return _Layout(at, others[column], column, has_header=True)
+    usual = [cell for cell in others if cell.casefold() in _USUAL_COLUMNS]
+    chosen = list(others) if len(others) == 1 else usual
+    if len(chosen) != 1:
+        raise FileFailedError(
+            f"{name} has the columns {listed(list(others))}: choose one with --column."
+        )
+    return _Layout(at, others[chosen[0]], chosen[0], has_header=True)
+
+
+def _layout_without_header(cells: list[str], at: int, column: str, name: str) -> _Layout:
+    if column:
+        raise FileFailedError(f"{name} has no header, and so no column {shown(column)}.")
+    if len(cells) != 2:
+        raise FileFailedError(
+            f"{name} has {len(cells)} columns and no header that tells which is which: a file"
+            " without one has a time and a number in every line."
+        )
+    return _Layout(at, 1 - at, "", has_header=False)
+
+
+class _Reader:
+    """Reads line by line, each after the one before it.
+
+    Args:
+        name: Of the file, for messages.
+        zone: Of times that do not tell theirs.
+        layout: Where times and values are.
+        decimal_comma: Whether a comma may be a decimal point.
+    """
+
+    def __init__(self, name: str, zone: tzinfo, layout: _Layout, *, decimal_comma: bool) -> None:
+        self._name = name
+        self._zone = zone
+        self._layout = layout
+        self._decimal_comma = decimal_comma
+        self._styles: set[TimeStyle] = set()
+        self._timestamps_us: list[int] = []
+        self._values: list[float] = []
+        self._lines: list[int] = []
+        self._gaps = 0
+
+    def read(self, line: _Line) -> None:
+        """Takes one line.
+
+        Raises:
+            FileFailedError: It is wrong.
+        """
+        place = f"{self._name}, line {line.number}"
+        if len(line.cells) <= max(self._layout.time, self._layout.value):
+            raise FileFailedError(f"{place}: it has {len(line.cells)} cells, too few.")
+        timestamp_us = self._time(line.cells[self._layout.time], place)
+        if self._timestamps_us and timestamp_us <= self._timestamps_us[-1]:
+            same = timestamp_us == self._timestamps_us[-1]
+            raise FileFailedError(
+                f"{place}: its time is {'the same as' if same else 'earlier than'} that of line"
+                f" {self._lines[-1]}; times must rise."
+            )
+        value = self._number(line.cells[self._layout.value], place)
+        if value is None:
+            self._gaps += 1
+            return
+        self._timestamps_us.append(timestamp_us)
+        self._values.append(value)
+        self._lines.append(line.number)
+
+    def finished(self) -> TimeTable:
+        """Returns what was read.
+
+        Raises:
+            FileFailedError: Nothing was.
+        """
+        if not self._values:
+            raise FileFailedError(f"{self._name} has no values.")
+        order = (TimeStyle.OFFSET, TimeStyle.LOCAL, TimeStyle.DATE)
+        style = next(style for style in order if style in self._styles)
+        return TimeTable(
+            self._timestamps_us, self._values, self._lines, self._layout.column, style, self._gaps
+        )
+
+    def _time(self, cell: str, place: str) -> int:
+        parsed = _parse_time(cell)
+        if parsed is None:
+            raise FileFailedError(
+                f"{place}: {_short(cell)} is no time; write it as 2026-07-01, 2026-07-01 12:00 or"
+                " 2026-07-01T12:00+02:00."
+            )
+        style, moment = parsed
+        self._styles.add(style)
+        if moment.tzinfo is not None:
+            return (moment - EPOCH) // MICROSECOND
+        local = moment.replace(tzinfo=self._zone)
+        timestamp_us = (local - EPOCH) // MICROSECOND
+        back = (EPOCH + timedelta(microseconds=timestamp_us)).astimezone(self._zone)
+        if style is TimeStyle.LOCAL and back.replace(tzinfo=None) != moment:
+            raise FileFailedError(
+                f"{place}: clocks in {self._zone} never showed {_short(cell)}; is --time-zone"
+                " right?"
+            )
+        if self._timestamps_us and timestamp_us <= self._timestamps_us[-1]:
+            # Where clocks go back an hour is shown twice; this is the second time.
+            return (local.replace(fold=1) - EPOCH) // MICROSECOND
+        return timestamp_us
+
+    def _number(self, cell: str, place: str) -> float | None:
+        """Returns the value of a cell, None where it has none."""
+        if cell.casefold() in _WITHOUT_VALUE:
+            return None
+        text = cell.replace(",", ".") if self._decimal_comma and "." not in cell else cell
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise FileFailedError(f"{place}: {_short(cell)} is no number.")
+        return number
+
+
+def _parse_time(cell: str) -> tuple[TimeStyle, datetime] | None:
+    """Reads an ISO 8601 time, and tells how it is written; None where it is none."""
+    # All digits would be a date to Python, and to people a number.
+    if not re.match(r"\d{4}-", cell):
+        return None
+    try:
+        if len(cell) <= 10:
+            return TimeStyle.DATE, datetime.combine(date.fromisoformat(cell), time())
+        moment = datetime.fromisoformat(cell)
+    except ValueError:
+        return None
+    return (TimeStyle.LOCAL if moment.tzinfo is None else TimeStyle.OFFSET), moment
+
+
+def _short(cell: str) -> str:
+    """Returns a cell fit for a message."""
+    return shown(cell if len(cell) <= _LONGEST_SHOWN else f"{cell[:_LONGEST_SHOWN]}...") or '""'

@@ -1,0 +1,164 @@
+"""Series in text files: read whatever separates their cells, and refused by the line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lintel.cli.files import FileFailedError
+from lintel.cli.time_tables import TimeStyle, TimeTable, read_time_table
+
+BERLIN = ZoneInfo("Europe/Berlin")
+DAY_US = 86_400_000_000
+Read = Callable[..., TimeTable]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Reads a text as if it were a file."""
+
+    def read_text(text: str | bytes, zone: tzinfo = UTC, column: str = "") -> TimeTable:
+        path = tmp_path / "prices.txt"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read_time_table(path, zone, column)
+
+    return read_text
+
+
+def moments(table: TimeTable) -> list[str]:
+    return [
+        datetime.fromtimestamp(timestamp_us / 1e6, UTC).isoformat(" ", "minutes")
+        for timestamp_us in table.timestamps_us
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Date,Close\n2026-07-01,1.5\n2026-07-02,2\n",
+        "Date,Close\r\n2026-07-01,1.5\r\n\r\n2026-07-02,2",
+        "\ufeffDate,Close\n2026-07-01,1.5\n2026-07-02,2\n",
+        "2026-07-01,1.5\n2026-07-02,2\n",
+        "2026-07-01;1,5\n2026-07-02;2\n",
+        "Date\tClose\n2026-07-01\t1.5\n2026-07-02\t2\n",
+        "Date Close\n2026-07-01   1.5\n2026-07-02     2\n",
+        "2026-07-01 1.5\n2026-07-02 2\n",
+        "1.5 2026-07-01\n2 2026-07-02\n",
+        '"Date","Close"\n"2026-07-01","1.5"\n"2026-07-02","2"\n',
+        "Price,Day\n1.5,2026-07-01\n2,2026-07-02\n",
+    ],
+)
+def test_cells_may_be_separated_in_many_ways(read: Read, text: str) -> None:
+    table = read(text)
+    assert moments(table) == ["2026-07-01 00:00+00:00", "2026-07-02 00:00+00:00"]
+    assert table.values == [1.5, 2.0]
+    assert table.style is TimeStyle.DATE
+
+
+def test_the_column_is_found_or_named(read: Read) -> None:
+    text = "Date,Open,High,Close\n2026-07-01,1,2,3\n2026-07-02,4,5,6\n"
+    assert (read(text).values, read(text).column) == ([3, 6], "Close")
+    assert read(text, column="Open").values == [1, 4]
+    assert read(text, column="high").values == [2, 5]
+    with pytest.raises(FileFailedError, match="has no column Low; it has Open, High, Close"):
+        read(text, column="Low")
+    with pytest.raises(FileFailedError, match="columns Open, High: choose one with --column"):
+        read("Date,Open,High\n2026-07-01,1,2\n")
+    with pytest.raises(FileFailedError, match="no header, and so no column Open"):
+        read("2026-07-01,1\n", column="Open")
+    with pytest.raises(FileFailedError, match="3 columns and no header"):
+        read("2026-07-01,1,2\n")
+
+
+def test_times_are_of_the_zone_that_is_given(read: Read) -> None:
+    text = "2026-07-01 00:00,1\n2026-07-01 01:00,2\n"
+    assert moments(read(text))[0] == "2026-07-01 00:00+00:00"
+    assert moments(read(text, BERLIN))[0] == "2026-06-30 22:00+00:00"
+    assert moments(read("2026-07-01 00:00 1\n2026-07-01 01:00 2\n", BERLIN)) == moments(
+        read(text, BERLIN)
+    )
+    assert moments(read("2026-07-01,1\n2026-07-02,2\n", BERLIN))[0] == "2026-06-30 22:00+00:00"
+    told = read("2026-07-01T00:00:00Z,1\n2026-07-01T03:00+02:00,2\n", BERLIN)
+    assert moments(told) == ["2026-07-01 00:00+00:00", "2026-07-01 01:00+00:00"]
+    assert told.style is TimeStyle.OFFSET
+
+
+def test_an_hour_that_clocks_show_twice_is_two_hours(read: Read) -> None:
+    text = "".join(f"2026-10-25 {hour:02}:00,1\n" for hour in (1, 2, 2, 3))
+    timestamps_us = read(text, BERLIN).timestamps_us
+    steps = {later - earlier for earlier, later in pairwise(timestamps_us)}
+    assert steps == {3_600_000_000}
+
+
+def test_what_has_no_value_is_a_gap(read: Read) -> None:
+    table = read("Date,Value\n2026-07-01,1\n2026-07-02,\n2026-07-03,null\n2026-07-04,4\n")
+    assert (table.values, table.gaps, table.lines) == ([1, 4], 2, [2, 5])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "prices.txt has no lines to read."),
+        ("Date,Value\n", "prices.txt has no values."),
+        ("alone\n", "line 1: a line has a time and a number"),
+        ("Date,Value\n\n2026-07-01,1\nyesterday,2\n", "line 4: yesterday is no time"),
+        ("Date,Value\n2026-13-01,1\n", "line 2: 2026-13-01 is no time"),
+        ("Date,Value\n07/01/2026,1\n", "line 2: 07/01/2026 is no time; write it as 2026-07-01"),
+        ("Date,Value\n20260701,1\n", "line 2: 20260701 is no time"),
+        ("Date,Value\n2026-07-01,many\n", "line 2: many is no number"),
+        ("Date,Value\n2026-07-01,inf\n", "line 2: inf is no number"),
+        ('Date,Value\n2026-07-01,"1,5"\n', "line 2: 1,5 is no number"),
+        ("Date,Value\n2026-07-01\n", "line 2: it has 1 cells, too few."),
+        (
+            "Date,Value\n2026-07-02,1\n2026-07-01,2\n",
+            "line 3: its time is earlier than that of line 2; times must rise.",
+        ),
+        (
+            "Date,Value\n2026-07-01,1\n2026-07-02,1\n2026-07-02,2\n",
+            "line 4: its time is the same as that of line 3; times must rise.",
+        ),
+        (b"\xff\xfe\x00", "it is no text in UTF-8"),
+        ("Date,Value\n2026-07-01,\x1b[31m\n", r"line 2: \x1b[31m is no number"),
+        ("a,b\n" + "x" * 200_000 + ",1", "it is no table of text"),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_line(read: Read, text: str | bytes, message: str) -> None:
+    with pytest.raises(FileFailedError) as caught:
+        read(text)
+    assert message in str(caught.value)
+
+
+def test_a_time_that_clocks_never_showed_is_named(read: Read) -> None:
+    with pytest.raises(FileFailedError, match="line 1: clocks in Europe/Berlin never showed"):
+        read("2026-03-29 02:30,1\n", BERLIN)
+    # Days in which clocks skip midnight are days like others.
+    assert read("2018-11-03,1\n2018-11-04,1\n", ZoneInfo("America/Sao_Paulo")).gaps == 0
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileFailedError, match=r"nowhere\.csv cannot be read: No such file"):
+        read_time_table(tmp_path / "nowhere.csv", UTC)
+
+
+@given(
+    style=st.sampled_from(list(TimeStyle)),
+    numbers=st.lists(st.integers(0, 20_000), min_size=1, max_size=5, unique=True).map(sorted),
+    minute=st.integers(0, 1439),
+)
+def test_times_are_written_as_they_are_read(
+    tmp_path_factory: pytest.TempPathFactory, style: TimeStyle, numbers: list[int], minute: int
+) -> None:
+    offset_us = 0 if style is TimeStyle.DATE else minute * 60_000_000
+    timestamps_us = [number * DAY_US + offset_us for number in numbers]
+    path = tmp_path_factory.mktemp("table") / "series.csv"
+    path.write_text("".join(f"{style.write(moment, UTC)},1\n" for moment in timestamps_us))
+    table = read_time_table(path, UTC)
+    assert table.timestamps_us == timestamps_us
+    assert table.style is style
