@@ -109,6 +109,11 @@ class Batch:
                 else:
                     yield outcome.picture, outcome.result
 
+    @property
+    def served(self) -> int:
+        """How many pictures have not failed."""
+        return self._total - self._failed
+
     def finish(self) -> None:
         """Ends the command: with status 1, and a summary, where a picture failed."""
         if self._failed:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from lintel import terminal
+from lintel.cli.mask_command import masks
 from lintel.cli.options import config_option, load_settings
 from lintel.cli.picture_commands import blur, detect, stats
 from lintel.edge.errors import LintelError
@@ -36,7 +37,8 @@ carried out, 130 interrupted.""",
 def lintel() -> None:
     """A private, dependable door or kiosk from any small Linux box with a camera.
 
-    Blurs faces, finds them, and measures pictures: here, or as a server for others.
+    Blurs faces, finds them, tells whether they wear masks, and measures pictures: here, or as a
+    server for others.
     """
 
 
@@ -153,7 +155,7 @@ def _print_finding(finding: Finding) -> None:
         click.echo(f"{'':8} {finding.hint}")
 
 
-for _command in (blur, detect, stats):
+for _command in (blur, detect, masks, stats):
     lintel.add_command(_command)
 
 

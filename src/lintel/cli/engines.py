@@ -8,11 +8,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from lintel.edge.config import Images
+    from lintel.edge.config import Settings
+
+MASK_LABELS = ("with_mask", "without_mask", "incorrect_mask")
+UNSURE = "unsure"
 
 MethodName = Literal["fill", "pixelate", "gaussian"]
 ShapeName = Literal["box", "ellipse"]
 FormatName = Literal["jpeg", "png", "webp"]
+
+
+class FaceBox(NamedTuple):
+    """Where a face is, in pixels of the upright picture."""
+
+    x_min: float
+    y_min: float
+    x_max: float
+    y_max: float
 
 
 class Face(NamedTuple):
@@ -23,6 +35,47 @@ class Face(NamedTuple):
     x_max: float
     y_max: float
     score: float
+
+    @property
+    def box(self) -> FaceBox:
+        """Where it is."""
+        return FaceBox._make(self[:4])
+
+
+class JudgedFace(NamedTuple):
+    """A face, and whether it wears a mask; the fields are the columns of the CSV.
+
+    Attributes:
+        x_min: Left edge of its box, in pixels of the picture.
+        y_min: Top edge.
+        x_max: Right edge.
+        y_max: Bottom edge.
+        score: How sure the detector is, 0 to 1; 1 where nobody looked for it.
+        label: One of MASK_LABELS, the likeliest, or UNSURE.
+        p_with_mask: Probability that a mask is worn over mouth and nose.
+        p_without_mask: Probability that none is worn.
+        p_incorrect_mask: Probability that one is worn, but not properly.
+    """
+
+    x_min: float
+    y_min: float
+    x_max: float
+    y_max: float
+    score: float
+    label: str
+    p_with_mask: float
+    p_without_mask: float
+    p_incorrect_mask: float
+
+    @property
+    def box(self) -> FaceBox:
+        """Where it is."""
+        return FaceBox._make(self[:4])
+
+    @property
+    def probability(self) -> float:
+        """The largest of the three."""
+        return max(self.p_with_mask, self.p_without_mask, self.p_incorrect_mask)
 
 
 class Blurred(NamedTuple):
@@ -58,6 +111,25 @@ class BlurChoices:
     whole_frame: bool = False
     output_format: FormatName | None = None
     quality: int = 85
+
+
+@dataclass(frozen=True, slots=True)
+class MaskChoices:
+    """How to judge masks; None: as the device is set.
+
+    Attributes:
+        boxes: Where the faces are; None: they are looked for.
+        whole_picture: The picture is a crop of one face.
+        min_score: Faces that are found and scored below are left out, 0 to 1.
+        min_probability: Labels less probable become UNSURE, 0 to 1.
+        model: Name of a mask model.
+    """
+
+    boxes: tuple[FaceBox, ...] | None = None
+    whole_picture: bool = False
+    min_score: float | None = None
+    min_probability: float | None = None
+    model: str | None = None
 
 
 class Channel(Protocol):
@@ -114,17 +186,25 @@ class Engine(AbstractContextManager["Engine"], Protocol):
 
     Attributes:
         workers: Pictures that it works on at a time.
-        limits: Of the pictures that are read for it.
+        settings: Of this process. They hold for what is done around it: reading pictures, and
+            covering faces in annotated ones. A server has settings of its own.
     """
 
     workers: int
-    limits: Images
+    settings: Settings
 
     def detect(self, data: bytes, min_score: float | None) -> list[Face]:
         """Finds the faces of a picture file, best first."""
 
     def blur(self, data: bytes, choices: BlurChoices) -> Blurred:
         """Destroys the faces of a picture file."""
+
+    def judge_masks(self, data: bytes, choices: MaskChoices) -> list[JudgedFace]:
+        """Judges the masks of the faces of a picture file.
+
+        Returns:
+            The faces: best first, or in the order of the boxes.
+        """
 
     def statistics(self, data: bytes) -> Measurements:
         """Measures a picture file."""

@@ -54,7 +54,7 @@ def list_results(
         refuse_existing(Path(csv_file), overwrite=overwrite)
     batch = Batch(found)
     with open_engine(**place) as engine:
-        most = engine.limits.max_bytes
+        most = engine.settings.images.max_bytes
         results = batch.run(
             lambda picture: work(engine, picture, read_picture(picture.path, most)),
             engine.workers,

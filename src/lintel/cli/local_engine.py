@@ -6,10 +6,22 @@ import os
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from lintel.cli.engines import BlurChoices, Blurred, EngineFailedError, Face, Measurements
+from lintel.cli.engines import (
+    MASK_LABELS,
+    UNSURE,
+    BlurChoices,
+    Blurred,
+    EngineFailedError,
+    Face,
+    JudgedFace,
+    MaskChoices,
+    Measurements,
+)
+from lintel.cli.names import shown
 
 if TYPE_CHECKING:
     from lintel.edge.config import Settings
+    from lintel.edge.workbench import WorkResult
 
 
 class LocalEngine:
@@ -26,7 +38,7 @@ class LocalEngine:
         from lintel.edge.runtime import Runtime  # noqa: PLC0415 - takes a quarter of a second
         from lintel.edge.workbench import Workbench  # noqa: PLC0415
 
-        self.limits = settings.images
+        self.settings = settings
         self.workers = settings.server.workers or len(os.sched_getaffinity(0))
         self._runtime = Runtime(settings, self.workers)
         self._workbench = Workbench(self._runtime, settings)
@@ -84,6 +96,38 @@ class LocalEngine:
         faces = len(result.detections.boxes) if result.detections is not None else 0
         return Blurred(result.blurred.image.data, faces)
 
+    def judge_masks(self, data: bytes, choices: MaskChoices) -> list[JudgedFace]:
+        """Judges the masks of the faces of a picture file."""
+        from lintel.edge.errors import ModelNotFoundError  # noqa: PLC0415
+        from lintel.edge.workbench import (  # noqa: PLC0415
+            Box,
+            DetectionOptions,
+            EncodedImage,
+            GivenFaces,
+            MaskOptions,
+        )
+
+        given: GivenFaces | None = None
+        if choices.whole_picture:
+            given = GivenFaces()
+        elif choices.boxes is not None:
+            given = GivenFaces(tuple(Box(*box) for box in choices.boxes))
+        try:
+            result = self._workbench.classify_masks(
+                EncodedImage(data),
+                DetectionOptions(choices.min_score),
+                MaskOptions(choices.min_probability, choices.model or ""),
+                given,
+            )
+        except ModelNotFoundError as error:
+            # No picture would fare better.
+            name = shown(choices.model or self.settings.masks.model)
+            raise EngineFailedError(
+                f'There is no mask model "{name}" that can be used: name another with --model or in'
+                " the settings, masks.model."
+            ) from error
+        return _judged(result)
+
     def statistics(self, data: bytes) -> Measurements:
         """Measures a picture file."""
         from lintel.edge.workbench import EncodedImage  # noqa: PLC0415
@@ -92,3 +136,22 @@ class LocalEngine:
         if result.statistics is None:
             raise EngineFailedError("The picture was not measured.")
         return result.statistics
+
+
+def _judged(result: WorkResult) -> list[JudgedFace]:
+    from lintel.edge.tasks.masks import MaskState  # noqa: PLC0415
+
+    if result.detections is None or result.masks is None:
+        raise EngineFailedError("The picture's masks were not judged.")
+    boxes, scores = result.detections.boxes.tolist(), result.detections.scores.tolist()
+    # In the precision in which a server tells them.
+    rows = result.masks.probabilities.astype("float32").tolist()
+    states = result.masks.states
+    labels = [
+        UNSURE if state is MaskState.UNSURE else MASK_LABELS[row.index(max(row))]
+        for state, row in zip(states, rows, strict=True)
+    ]
+    return [
+        JudgedFace._make((*box, score, label, *row))
+        for box, score, label, row in zip(boxes, scores, labels, rows, strict=True)
+    ]

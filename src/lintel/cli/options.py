@@ -143,12 +143,12 @@ def open_engine(
         if "config" in given:
             raise click.UsageError("A server has settings of its own: leave --config out.")
         # The limits of this process do not bind a server, but no picture is read without one.
-        limits = load_settings(None).images
+        settings = load_settings(None)
         if token_file is not None:
             if token is not None:
                 raise click.UsageError("--token and --token-file are both given: give one of them.")
             token = read_secret(token_file)
-        return ServerEngine(server, token, **certificates, limits=limits)
+        return ServerEngine(server, token, **certificates, settings=settings)
     return LocalEngine(load_settings(config))
 
 

@@ -133,7 +133,7 @@ def blur_file(
         FileFailedError: ... or not read or written.
     """
     output.refuse_existing(picture)
-    blurred = engine.blur(read_picture(picture.path, engine.limits.max_bytes), choices)
+    blurred = engine.blur(read_picture(picture.path, engine.settings.images.max_bytes), choices)
     output.write(picture, blurred.data)
     return blurred.faces
 

@@ -13,14 +13,16 @@ from lintel.cli.engines import (
     Blurred,
     EngineFailedError,
     Face,
+    JudgedFace,
+    MaskChoices,
     Measurements,
     PictureRefusedError,
 )
 from lintel.cli.names import shown
 
 if TYPE_CHECKING:
-    from lintel.client import errors as client_errors
-    from lintel.edge.config import Images
+    from lintel import client
+    from lintel.edge.config import Settings
 
 Result = TypeVar("Result")
 
@@ -28,6 +30,7 @@ Result = TypeVar("Result")
 CALLS_IN_FLIGHT = 4
 # Errors that every further picture would have too.
 _HOPELESS = frozenset({"UNAVAILABLE", "UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"})
+_NO_MODEL = "MODEL_NOT_FOUND"
 
 
 class ServerEngine:
@@ -40,7 +43,7 @@ class ServerEngine:
             on. None: plain text.
         client_certificate: What to show to a server that asks for a certificate, in PEM.
         client_key: The certificate's private key, in PEM.
-        limits: Of the pictures that are read for it. The server has its own.
+        settings: Of this process; see Engine.
 
     Raises:
         EngineFailedError: An argument is wrong, or the server is not to be reached.
@@ -56,11 +59,11 @@ class ServerEngine:
         client_certificate: Path | None = None,
         client_key: Path | None = None,
         *,
-        limits: Images,
+        settings: Settings,
     ) -> None:
         from lintel.client import Client  # noqa: PLC0415 - takes a tenth of a second
 
-        self.limits = limits
+        self.settings = settings
         self._address = address
         try:
             self._client = Client(
@@ -106,6 +109,20 @@ class ServerEngine:
         result = self._call(lambda: self._client.blur_faces(data, **asdict(choices)))
         return Blurred(bytes(result.data), len(result.faces))
 
+    def judge_masks(self, data: bytes, choices: MaskChoices) -> list[JudgedFace]:
+        """Judges the masks of the faces of a picture file."""
+        found = self._call(
+            lambda: self._client.classify_masks(
+                data,
+                boxes=choices.boxes,
+                whole_image=choices.whole_picture,
+                min_score=choices.min_score,
+                min_probability=choices.min_probability,
+                model=choices.model or "",
+            )
+        )
+        return [_judged(face) for face in found.faces]
+
     def statistics(self, data: bytes) -> Measurements:
         """Measures a picture file."""
         return self._call(lambda: self._client.image_statistics(data))
@@ -118,15 +135,31 @@ class ServerEngine:
         except LintelError as error:
             raise self._explained(error) from error
 
-    def _explained(self, error: client_errors.LintelError) -> Exception:
+    def _explained(self, error: client.LintelError) -> Exception:
         if error.code == "UNAVAILABLE":
             return EngineFailedError(
                 f"The server at {self._address} does not answer: start one with `lintel serve`,"
                 " show it the certificates that it asks for, or leave --server out."
             )
-        if error.code in _HOPELESS:
+        if error.code in _HOPELESS or error.reason == _NO_MODEL:
             return EngineFailedError(f"The server at {self._address} refuses: {error.message}")
         return PictureRefusedError(error.message)
+
+
+def _judged(face: client.Face) -> JudgedFace:
+    if face.mask is None:
+        raise PictureRefusedError("The server did not judge the masks of this picture.")
+    return JudgedFace(
+        face.box.x_min,
+        face.box.y_min,
+        face.box.x_max,
+        face.box.y_max,
+        face.score,
+        str(face.mask.state),
+        face.mask.worn_probability,
+        face.mask.not_worn_probability,
+        face.mask.worn_incorrectly_probability,
+    )
 
 
 def _in_words_of_the_command_line(message: str) -> str:

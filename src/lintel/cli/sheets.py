@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
+from lintel.cli.engines import JudgedFace
 from lintel.cli.files import whole_file
 from lintel.cli.names import shown
 
@@ -21,6 +22,8 @@ Result = TypeVar("Result")
 
 STANDARD_OUTPUT = "-"
 FACE_COLUMNS = ("image", "x_min", "y_min", "x_max", "y_max", "score")
+MASK_COLUMNS = ("image", *JudgedFace._fields)
+MASK_TABLE = (*FACE_COLUMNS, "label", "probability")
 COLOURS = ("red", "green", "blue")
 _CHANNEL_COLUMNS = ("mean", "std", "min", "max", "clipped_low_share", "clipped_high_share")
 STATISTICS_COLUMNS = (
@@ -61,6 +64,16 @@ def face_sheet() -> Sheet[list[Face]]:
     )
 
 
+def mask_sheet() -> Sheet[list[JudgedFace]]:
+    """Returns the sheet of mask verdicts: a row a face."""
+    return Sheet(
+        MASK_COLUMNS,
+        lambda name, faces: [_verdict_row(name, face) for face in faces],
+        MASK_TABLE,
+        lambda name, faces: [_verdict_cells(name, face) for face in faces] or [(name, "no face")],
+    )
+
+
 def statistics_sheet(*, histogram: bool) -> Sheet[Measurements]:
     """Returns the sheet of measurements: a row a picture.
 
@@ -79,6 +92,18 @@ def statistics_sheet(*, histogram: bool) -> Sheet[Measurements]:
 def _face_rows(name: str, faces: Iterable[Face]) -> list[Row]:
     """Keeps a hundredth of a pixel and a millionth of a score."""
     return [(name, *(f"{side:.2f}" for side in face[:4]), f"{face.score:.6f}") for face in faces]
+
+
+def _verdict_row(name: str, face: JudgedFace) -> Row:
+    probabilities = (face.p_with_mask, face.p_without_mask, face.p_incorrect_mask)
+    numbers = (face.score, *probabilities)
+    score, *shares = (f"{number:.6f}" for number in numbers)
+    return (name, *(f"{side:.2f}" for side in face[:4]), score, face.label, *shares)
+
+
+def _verdict_cells(name: str, face: JudgedFace) -> Row:
+    sides = (f"{side:.0f}" for side in face[:4])
+    return (name, *sides, f"{face.score:.2f}", face.label, f"{face.probability:.2f}")
 
 
 def _statistics_row(name: str, measured: Measurements, *, histogram: bool) -> Row:
