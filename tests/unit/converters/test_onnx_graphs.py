@@ -70,6 +70,37 @@ def test_pictures_are_turned_around_once_at_most(
     assert codes.count(turn) <= 1
 
 
+def test_an_activation_that_hardly_varies_stops_no_quantization(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    from onnx import helper, numpy_helper, save_model
+
+    kernel = np.random.default_rng(2).normal(size=(8, 3, 3, 3)).astype(np.float32)
+    # Added to so much, next to nothing is left of what was there: neighbours in float32.
+    nodes = [
+        helper.make_node("Conv", ["in", "kernel"], ["seen"], pads=[1, 1, 1, 1]),
+        helper.make_node("Add", ["seen", "much"], ["flat"]),
+        helper.make_node("Conv", ["flat", "second"], ["out"]),
+    ]
+    constants = {
+        "kernel": kernel,
+        "much": np.full((1, 8, 1, 1), 1e6, np.float32),
+        "second": np.random.default_rng(3).normal(size=(4, 8, 3, 3)).astype(np.float32),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "flat",
+        [helper.make_tensor_value_info("in", 1, (1, 3, 16, 16))],
+        [helper.make_tensor_value_info("out", 1, (1, 4, 14, 14))],
+        [numpy_helper.from_array(values, name) for name, values in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    save_model(model, tmp_path / "flat.onnx")
+    source = SourceModel(tmp_path / "flat.onnx", workshop=workshop)
+    made = source.convert(tmp_path / "int8.onnx", "int8", noise(10, 3, 16, 16))
+    assert made.notes[0].startswith("Calibrated with MinMax")
+
+
 @pytest.mark.parametrize("opset", OPSETS)
 def test_models_of_every_opset_in_use_are_read_and_quantized(
     opset: int, onnx_models: Path, workshop: Workshop, run_file: Run, tmp_path: Path

@@ -20,6 +20,8 @@ from lintel.converters.examples import Tensor, count_examples, load_examples, st
 from lintel.converters.precision import Precision
 
 METHODS = ("MinMax", "Percentile", "Entropy")
+# The others count values in bins, which do not always fit between the least and the largest.
+_SURE_METHOD = "MinMax"
 # Smaller constants stay as they are: what they would save is less than what says so.
 _LEAST_ELEMENTS = 64
 # So many examples make the histograms and choose the method.
@@ -109,10 +111,16 @@ def quantize_static(
     expected = _outputs(prepared, examples)
     tried: dict[str, tuple[float, bytes]] = {}
     for method in METHODS:
-        made = _quantize_with(method, prepared, scratch, examples, float_layers)
+        try:
+            made = _quantize_with(method, prepared, scratch, examples, float_layers)
+        except ValueError:
+            if method == _SURE_METHOD:
+                raise
+            # NumPy makes no histogram of an activation that hardly varies.
+            continue
         tried[method] = (_distance(expected, _outputs(made, examples)), made.read_bytes())
-    best = min(METHODS, key=lambda method: tried[method][0])
-    listed = ", ".join(f"{method} {tried[method][0]:.4g}" for method in METHODS)
+    best = min(tried, key=lambda method: tried[method][0])
+    listed = ", ".join(f"{method} {distance:.4g}" for method, (distance, _) in tried.items())
     note = (
         f"Calibrated with {best}: mean difference over the deviation of the outputs, on"
         f" calibration data: {listed}."
