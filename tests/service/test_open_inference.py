@@ -49,6 +49,7 @@ def tensor_device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeviceSe
     tree = {
         "server": {"listen": ["127.0.0.1:0"]},
         "models": {"directory": str(directory)},
+        "masks": {"model": ""},
         "faces": {"model": "face-haar"},
     }
     with DeviceServer(parse(tree)) as device:

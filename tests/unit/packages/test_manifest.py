@@ -225,7 +225,7 @@ def test_what_is_no_toml_of_a_sane_size_is_refused(data: bytes) -> None:
 
 def test_the_built_in_packages_are_valid_and_named_like_their_folders() -> None:
     folders = builtin_packages()
-    assert [folder.name for folder in folders] == ["face", "face-320", "face-haar"]
+    assert {folder.name for folder in folders} >= {"face", "face-320", "face-haar"}
     for folder in folders:
         assert load_package(folder).name == folder.name
         assert (folder / "card.md").is_file()
