@@ -12,9 +12,11 @@ from lintel.cli.files import read_secret
 
 if TYPE_CHECKING:
     from lintel.cli.engines import Engine
+    from lintel.cli.series_engines import SeriesEngine
     from lintel.edge.config import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Opened = TypeVar("Opened")
 
 config_option = click.option(
     "--config",
@@ -108,24 +110,11 @@ def load_settings(path: Path | None) -> Settings:
     return config.load(path)
 
 
-def open_engine(
-    *,
-    local: bool,
-    server: str | None,
-    config: Path | None,
-    token: str | None,
-    token_file: Path | None,
-    **certificates: Path | None,
-) -> Engine:
-    """Opens what works on pictures, as the options of `place_options` say.
+def open_engine(**place: Any) -> Engine:
+    """Opens what works on pictures.
 
     Args:
-        local: Whether to work in this process.
-        server: Address of the server that is to do it, if any.
-        config: Settings file for work in this process.
-        token: For the server.
-        token_file: Where the token stands.
-        **certificates: As of ServerEngine.
+        **place: What the options of `place_options` say; see `_open`.
 
     Raises:
         click.UsageError: The options contradict each other.
@@ -136,20 +125,57 @@ def open_engine(
     from lintel.cli.local_engine import LocalEngine  # noqa: PLC0415
     from lintel.cli.server_engine import ServerEngine  # noqa: PLC0415
 
+    def open_server(address: str, token: str | None, **certificates: Path | None) -> Engine:
+        # The limits of this process do not bind a server, but no picture is read without one.
+        return ServerEngine(address, token, **certificates, settings=load_settings(None))
+
+    return _open(LocalEngine, open_server, **place)
+
+
+def open_series_engine(**place: Any) -> SeriesEngine:
+    """Opens what keeps series. Takes and raises what `open_engine` does."""
+    from lintel.cli.local_series import LocalSeries  # noqa: PLC0415
+    from lintel.cli.server_series import ServerSeries  # noqa: PLC0415
+
+    open_here: Callable[[Settings], SeriesEngine] = LocalSeries
+    return _open(open_here, ServerSeries, **place)
+
+
+def _open(
+    open_here: Callable[[Settings], Opened],
+    open_server: Callable[..., Opened],
+    *,
+    local: bool,
+    server: str | None,
+    config: Path | None,
+    token: str | None,
+    token_file: Path | None,
+    **certificates: Path | None,
+) -> Opened:
+    """Opens what works in this process, or what has a server work.
+
+    Args:
+        open_here: Does the first.
+        open_server: Does the second, with address, token and certificates.
+        local: Whether to work in this process.
+        server: Address of the server that is to do it, if any.
+        config: Settings file for work in this process.
+        token: For the server.
+        token_file: Where the token stands.
+        **certificates: As of ServerConnection.
+    """
     given = {name for name in ("server", "config") if _on_command_line(name)}
     if local and "server" in given:
         raise click.UsageError("--local and --server contradict each other: give one of them.")
     if server and not local:
         if "config" in given:
             raise click.UsageError("A server has settings of its own: leave --config out.")
-        # The limits of this process do not bind a server, but no picture is read without one.
-        settings = load_settings(None)
         if token_file is not None:
             if token is not None:
                 raise click.UsageError("--token and --token-file are both given: give one of them.")
             token = read_secret(token_file)
-        return ServerEngine(server, token, **certificates, settings=settings)
-    return LocalEngine(load_settings(config))
+        return open_server(server, token, **certificates)
+    return open_here(load_settings(config))
 
 
 def _on_command_line(name: str) -> bool:

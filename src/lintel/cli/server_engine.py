@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING
 
 from lintel.cli.engines import (
     BlurChoices,
     Blurred,
-    EngineFailedError,
     Face,
     JudgedFace,
     MaskChoices,
     Measurements,
     PictureRefusedError,
 )
-from lintel.cli.names import shown
+from lintel.cli.server_connection import ServerConnection
 
 if TYPE_CHECKING:
     from lintel import client
     from lintel.edge.config import Settings
 
-Result = TypeVar("Result")
-
 # Keeps a device of a few cores busy without filling its queue.
 CALLS_IN_FLIGHT = 4
-# Errors that every further picture would have too.
-_HOPELESS = frozenset({"UNAVAILABLE", "UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"})
-_NO_MODEL = "MODEL_NOT_FOUND"
 
 
-class ServerEngine:
+class ServerEngine(ServerConnection):
     """Has a server do the work.
 
     Args:
-        address: "HOST:PORT" or "unix:/path/to/socket".
-        token: Bearer token, or None.
-        root_certificates: The authority that signed the server's certificate, in PEM; turns TLS
-            on. None: plain text.
-        client_certificate: What to show to a server that asks for a certificate, in PEM.
-        client_key: The certificate's private key, in PEM.
+        address: As of ServerConnection, like the other arguments but the last.
+        token: Likewise.
         settings: Of this process; see Engine.
+        **certificates: Likewise.
 
     Raises:
         EngineFailedError: An argument is wrong, or the server is not to be reached.
@@ -55,46 +44,12 @@ class ServerEngine:
         self,
         address: str,
         token: str | None = None,
-        root_certificates: Path | None = None,
-        client_certificate: Path | None = None,
-        client_key: Path | None = None,
         *,
         settings: Settings,
+        **certificates: Path | None,
     ) -> None:
-        from lintel.client import Client  # noqa: PLC0415 - takes a tenth of a second
-
+        super().__init__(address, token, **certificates)
         self.settings = settings
-        self._address = address
-        try:
-            self._client = Client(
-                address,
-                token=token,
-                root_certificates=root_certificates,
-                client_certificate=client_certificate,
-                client_key=client_key,
-            )
-        except ValueError as error:
-            raise EngineFailedError(_in_words_of_the_command_line(str(error))) from error
-        except OSError as error:
-            raise EngineFailedError(
-                f"{shown(str(error.filename))} cannot be read: {error.strerror}."
-            ) from error
-        if not self._call(self._client.is_serving):
-            self._client.close()
-            raise EngineFailedError(f"The server at {address} is not ready for work yet.")
-
-    def __enter__(self) -> Self:
-        """Returns the engine."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Closes the connection."""
-        self._client.close()
 
     def detect(self, data: bytes, min_score: float | None) -> list[Face]:
         """Finds the faces of a picture file, best first."""
@@ -127,22 +82,7 @@ class ServerEngine:
         """Measures a picture file."""
         return self._call(lambda: self._client.image_statistics(data))
 
-    def _call(self, method: Callable[[], Result]) -> Result:
-        from lintel.client import LintelError  # noqa: PLC0415
-
-        try:
-            return method()
-        except LintelError as error:
-            raise self._explained(error) from error
-
-    def _explained(self, error: client.LintelError) -> Exception:
-        if error.code == "UNAVAILABLE":
-            return EngineFailedError(
-                f"The server at {self._address} does not answer: start one with `lintel serve`,"
-                " show it the certificates that it asks for, or leave --server out."
-            )
-        if error.code in _HOPELESS or error.reason == _NO_MODEL:
-            return EngineFailedError(f"The server at {self._address} refuses: {error.message}")
+    def _refused(self, error: client.LintelError) -> Exception:
         return PictureRefusedError(error.message)
 
 
@@ -160,17 +100,3 @@ def _judged(face: client.Face) -> JudgedFace:
         face.mask.not_worn_probability,
         face.mask.worn_incorrectly_probability,
     )
-
-
-def _in_words_of_the_command_line(message: str) -> str:
-    """Rewrites what the client says of its arguments as what the options are called."""
-    words = (
-        ("give root_certificates, or write insecure=True", "give --root-certificates."),
-        ("root_certificates", "--root-certificates"),
-        ("client_certificate", "--client-certificate"),
-        ("client_key", "--client-key"),
-        ("address", "--server"),
-    )
-    for argument, option in words:
-        message = message.replace(argument, option)
-    return message

@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+import click
+
 from lintel.cli.files import FileFailedError
 from lintel.cli.names import listed, shown
 
@@ -23,6 +25,7 @@ _USUAL_COLUMNS = ("value", "close", "count")
 _TIME_COLUMN = re.compile(r"date|time|day|hour|month|timestamp|ds", re.IGNORECASE)
 _WITHOUT_VALUE = frozenset({"", "null", "nan", "na", "n/a", "-"})
 _LONGEST_SHOWN = 40
+_HOW_TIMES_ARE_WRITTEN = "write it as 2026-07-01, 2026-07-01 12:00 or 2026-07-01T12:00+02:00"
 
 
 class TimeStyle(Enum):
@@ -194,6 +197,27 @@ def _layout_without_header(cells: list[str], at: int, column: str, name: str) ->
     return _Layout(at, 1 - at, "", has_header=False)
 
 
+def parse_moment(text: str, zone: tzinfo) -> int:
+    """Reads a time in ISO 8601.
+
+    Args:
+        text: A date, a local time, or a time with its offset from UTC.
+        zone: Of a time that does not tell its own.
+
+    Returns:
+        Microseconds since 1970 UTC.
+
+    Raises:
+        click.BadParameter: It is no time.
+    """
+    parsed = _parse_time(text)
+    if parsed is None:
+        raise click.BadParameter(f"{_short(text)} is no time; {_HOW_TIMES_ARE_WRITTEN}.")
+    moment = parsed[1]
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
+    return (aware - EPOCH) // MICROSECOND
+
+
 class _Reader:
     """Reads line by line, each after the one before it.
 
@@ -256,10 +280,7 @@ class _Reader:
     def _time(self, cell: str, place: str) -> int:
         parsed = _parse_time(cell)
         if parsed is None:
-            raise FileFailedError(
-                f"{place}: {_short(cell)} is no time; write it as 2026-07-01, 2026-07-01 12:00 or"
-                " 2026-07-01T12:00+02:00."
-            )
+            raise FileFailedError(f"{place}: {_short(cell)} is no time; {_HOW_TIMES_ARE_WRITTEN}.")
         style, moment = parsed
         self._styles.add(style)
         if moment.tzinfo is not None:

@@ -5,7 +5,7 @@
 
 from lintel.edge.series.clock import Clock
 from lintel.edge.series.counts import Count
-from lintel.edge.series.opening import open_recorder
+from lintel.edge.series.opening import ensure_kept, open_recorder
 from lintel.edge.series.places import default_path, device_zone, zone_name
 from lintel.edge.series.recorder import Recorder
 from lintel.edge.series.steps import LocalSteps, Resolution
@@ -23,6 +23,7 @@ __all__ = [
     "Stretch",
     "default_path",
     "device_zone",
+    "ensure_kept",
     "open_recorder",
     "zone_name",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lintel.edge.config import Series
+from lintel.edge.errors import SeriesNotKeptError
 from lintel.edge.series.clock import Clock
 from lintel.edge.series.places import default_path, device_zone
 from lintel.edge.series.recorder import Recorder
@@ -37,3 +38,14 @@ def open_recorder(settings: Series) -> Recorder | None:
         max_series=settings.max_series,
         max_future_s=settings.max_future_s,
     )
+
+
+def ensure_kept(recorder: Recorder | None) -> Recorder:
+    """Returns the way into the store.
+
+    Raises:
+        SeriesNotKeptError: There is none.
+    """
+    if recorder is None:
+        raise SeriesNotKeptError("This device keeps no series: its setting series.path is empty.")
+    return recorder

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import grpc
 
-from lintel.edge.errors import SeriesNotKeptError
-from lintel.edge.series import Count, Recorder, Resolution, SeriesSummary, Stretch, zone_name
+from lintel.edge.series import (
+    Count,
+    Recorder,
+    Resolution,
+    SeriesSummary,
+    Stretch,
+    ensure_kept,
+    zone_name,
+)
 from lintel.edge.series.counts import check_name, check_number
 from lintel.edge.service.messages import choose
 from lintel.v1 import series_pb2, series_pb2_grpc
@@ -69,17 +76,6 @@ class SeriesServicer(series_pb2_grpc.SeriesServiceServicer):
         """Forgets a series."""
         ensure_kept(self._recorder).delete(request.name)
         return series_pb2.DeleteSeriesResponse()
-
-
-def ensure_kept(recorder: Recorder | None) -> Recorder:
-    """Returns the way into the store.
-
-    Raises:
-        SeriesNotKeptError: There is none.
-    """
-    if recorder is None:
-        raise SeriesNotKeptError("This device keeps no series: its setting series.path is empty.")
-    return recorder
 
 
 def _write_summary(summary: SeriesSummary) -> series_pb2.SeriesSummary:
