@@ -15,6 +15,7 @@ from lintel import terminal
 from lintel.cli.mask_command import masks
 from lintel.cli.options import config_option, load_settings
 from lintel.cli.picture_commands import blur, detect, stats
+from lintel.cli.series_commands import series
 from lintel.edge.errors import LintelError
 
 if TYPE_CHECKING:
@@ -116,12 +117,14 @@ Example:
 )
 @config_option
 def check(config: Path | None) -> None:
-    """Checks the settings, addresses and certificates too, without starting anything."""
+    """Checks the settings, addresses, certificates and time zone, without starting anything."""
+    from lintel.edge.series import device_zone  # noqa: PLC0415
     from lintel.edge.service import access  # noqa: PLC0415
 
     settings = load_settings(config)
     access.check_addresses(settings)
     access.server_credentials(settings.server.tls)
+    device_zone(settings.series.time_zone)
     click.echo("The settings are valid.")
 
 
@@ -155,7 +158,7 @@ def _print_finding(finding: Finding) -> None:
         click.echo(f"{'':8} {finding.hint}")
 
 
-for _command in (blur, detect, masks, stats):
+for _command in (blur, detect, masks, stats, series):
     lintel.add_command(_command)
 
 
