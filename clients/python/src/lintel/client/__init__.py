@@ -23,6 +23,7 @@ from lintel.client.forecasts import (
     Regressor,
 )
 from lintel.client.frames import FrameResult, Timings
+from lintel.client.mask_classifier import FaceMaskClassifier
 from lintel.client.masks import Boxes, MaskOptions
 from lintel.client.moments import Moment, Moments
 from lintel.client.outputs import BlurredPicture, OutputPicture
@@ -59,6 +60,7 @@ __all__ = [
     "DropPolicy",
     "Face",
     "FaceDetections",
+    "FaceMaskClassifier",
     "Forecast",
     "ForecastOptions",
     "Frame",

@@ -87,7 +87,7 @@ def batches(
     """
     batch = Batch(first=0)
     for index, picture in enumerate(pictures):
-        outcome = _load_or_error(picture, f"pictures[{index}]")
+        outcome = load_or_error(picture, f"pictures[{index}]")
         size = outcome.ByteSize() if isinstance(outcome, Image) else 0
         if not batch.has_room_for(size, most()):
             yield batch
@@ -108,7 +108,13 @@ def refuse_single(pictures: object) -> None:
         raise TypeError(f"pictures must be an iterable of pictures, not {type(pictures).__name__}")
 
 
-def _load_or_error(picture: Picture, name: str) -> Image | LintelError:
+def load_or_error(picture: Picture, name: str) -> Image | LintelError:
+    """Loads a picture, as `load`; where it can't be read or sent, returns why.
+
+    Raises:
+        TypeError: As `load`.
+        ValueError: As `load`.
+    """
     try:
         return load(picture, name)
     except OSError as error:
