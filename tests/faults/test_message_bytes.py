@@ -30,7 +30,7 @@ from tests.tensor_packages import build_echo, echo_arrays, write_network, write_
 
 from lintel.edge import errors
 from lintel.inference import open_inference_pb2 as inference
-from lintel.v1 import face_pb2, image_pb2, mask_pb2, statistics_pb2, video_pb2
+from lintel.v1 import face_pb2, image_pb2, mask_pb2, series_pb2, statistics_pb2, video_pb2
 
 MUTATIONS = int(os.environ.get("LINTEL_FUZZ_MUTATIONS", "1500"))
 SEED = os.environ.get("LINTEL_FUZZ_SEED", "lintel")
@@ -128,6 +128,31 @@ def mask_method(
         mask_pb2.ClassifyMasksRequest(images=pictures, face_source=3, masks=masks),
     ]
     return Method("/lintel.v1.MaskService/ClassifyMasks", requests, mask_pb2.ClassifyMasksResponse)
+
+
+def series_methods() -> list[Method]:
+    service = "/lintel.v1.SeriesService/"
+    counts = [series_pb2.Count(series="door", timestamp_us=1_767_225_600_000_000, value=2.5)] * 2
+    record: list[Message] = [
+        series_pb2.RecordCountsRequest(counts=counts, idempotency_key="once"),
+        series_pb2.RecordCountsRequest(counts=counts, buffered=True),
+    ]
+    read: list[Message] = [
+        series_pb2.ReadSeriesRequest(name="door", resolution=1, start_timestamp_us=1),
+        series_pb2.ReadSeriesRequest(name="door", resolution=3, end_timestamp_us=1 << 60),
+    ]
+    return [
+        Method(service + "RecordCounts", record, series_pb2.RecordCountsResponse),
+        Method(service + "ReadSeries", read, series_pb2.ReadSeriesResponse),
+        Method(
+            service + "ListSeries", [series_pb2.ListSeriesRequest()], series_pb2.ListSeriesResponse
+        ),
+        Method(
+            service + "DeleteSeries",
+            [series_pb2.DeleteSeriesRequest(name="door")],
+            series_pb2.DeleteSeriesResponse,
+        ),
+    ]
 
 
 def tensor_methods() -> list[Method]:
@@ -271,7 +296,8 @@ def test_mutated_messages_get_a_documented_status_and_do_no_harm(
 ) -> None:
     device = serve_process(f"[models]\ndirectory = '{models}'")
     pictures = [image_pb2.Image(encoded=plain_jpeg), *raw_frames()]
-    methods = [*picture_methods(pictures), *tensor_methods(), *infrastructure_methods()]
+    methods = [*picture_methods(pictures), *series_methods()]
+    methods += [*tensor_methods(), *infrastructure_methods()]
     good = [(method, one.SerializeToString()) for method in methods for one in method.requests]
     # Those that take more than one kind of request have more in them to go wrong.
     turns = [method for method in methods for _ in range(4 if len(method.requests) > 1 else 1)]
