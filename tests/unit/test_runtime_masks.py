@@ -74,6 +74,15 @@ def test_an_installed_package_takes_the_place_of_the_built_in_one(tmp_path: Path
     assert runtime.models["mask"].package.folder == folder
 
 
+def test_a_broken_package_is_not_replaced_by_the_built_in_one(tmp_path: Path) -> None:
+    folder = tmp_path / "face-320"
+    folder.mkdir()
+    (folder / "model.toml").write_text("[")
+    runtime = Runtime(settings_for(tmp_path, model="face-320"), workers=1)
+    assert set(runtime.broken) == {"face-320"}
+    assert "face-320" not in runtime.models
+
+
 def test_no_mask_model_is_needed(tmp_path: Path) -> None:
     runtime = Runtime(settings_for(tmp_path, model=""), workers=1)
     assert not runtime.judges_masks
