@@ -312,6 +312,27 @@ def test_the_settings_of_the_file_hold(
         assert classifier.predict(plain((0, 100, 0))).state is MaskState.UNSURE
 
 
+def test_the_lines_of_the_readme_work(
+    address: str,
+    face_jpeg: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    readme = (Path(__file__).parents[3] / "clients" / "python" / "README.md").read_text()
+    masks = readme.partition("## Masks")[2].partition("## ")[0]
+    for name in ("door.jpg", "crop.jpg", "a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(face_jpeg)
+    monkeypatch.chdir(tmp_path)
+    with Client(address) as device:
+        for block in masks.split("```python\n")[1:]:
+            lines = block.partition("```")[0].replace("127.0.0.1:50051", address)
+            exec(lines, {"device": device})  # noqa: S102 - our own words
+    out = capsys.readouterr().out
+    assert out.startswith("Box(")
+    assert "\nwithout_mask\n" in out
+
+
 def test_without_the_device_the_client_works_and_tells_what_is_missing(address: str) -> None:
     script = f"""
 import sys
