@@ -6,7 +6,6 @@ from lintel.lab.evaluation.calibration import (
     apply_calibration,
     choices,
     fit_calibration,
-    raw_scores,
     rescored,
     uncalibrated,
 )
@@ -20,6 +19,7 @@ from lintel.lab.evaluation.detector import (
     open_package,
 )
 from lintel.lab.evaluation.figures import (
+    ALL,
     DetectorFigures,
     Figures,
     NamedComparison,
@@ -42,6 +42,7 @@ from lintel.lab.evaluation.running import (
 )
 
 __all__ = [
+    "ALL",
     "DEFAULT_PROTOCOL",
     "LOWEST_SCORE",
     "MARGINS",
@@ -70,7 +71,6 @@ __all__ = [
     "open_model",
     "open_package",
     "open_scene",
-    "raw_scores",
     "rescored",
     "select_pictures",
     "sources_of",

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from lintel.edge.packages import Calibration, CascadeOutput, FaceOutput, Package
+from lintel.edge.packages import Calibration, FaceOutput, Package
 from lintel.lab.errors import LabError
 from lintel.lab.evaluation.figures import ALL, tally_run
 from lintel.lab.evaluation.protocol import Protocol
@@ -41,7 +41,9 @@ class Choice:
 
 
 def uncalibrated(package: Package) -> Package:
-    """Returns a package with scores that `raw_scores` turns into the model's own.
+    """Returns a face model's package whose scores are what the model itself says.
+
+    Those of a cascade are then no shares: see its output.
 
     Raises:
         LabError: It is no face model.
@@ -49,18 +51,8 @@ def uncalibrated(package: Package) -> Package:
     output = package.manifest.output
     if not isinstance(output, FaceOutput):
         raise LabError(f"The package {package.name} is no face model.")
-    # The cascade's score is no share without one; this one can be undone.
-    plain = Calibration(slope=1, intercept=0) if isinstance(output, CascadeOutput) else None
-    manifest = structs.replace(package.manifest, output=structs.replace(output, calibration=plain))
-    return replace(package, manifest=manifest)
-
-
-def raw_scores(package: Package, scores: NDArray[np.floating]) -> Floats:
-    """Returns what the model said, (N,), of scores (N,) that an `uncalibrated` package gave."""
-    plain = np.asarray(scores, np.float64)
-    if isinstance(package.manifest.output, CascadeOutput):
-        return np.asarray(np.log(plain / (1 - plain)))
-    return plain
+    plain = structs.replace(output, calibration=None)
+    return replace(package, manifest=structs.replace(package.manifest, output=plain))
 
 
 def fit_calibration(scores: Floats, hits: NDArray[np.bool_]) -> Calibration:

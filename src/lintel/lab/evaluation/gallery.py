@@ -102,7 +102,10 @@ def _cut(mistake: _Mistake, colour: tuple[int, int, int]) -> Crop:
 
 
 def draw_crop(
-    pixels: NDArray[np.uint8], box: NDArray[np.float32], colour: tuple[int, int, int]
+    pixels: NDArray[np.uint8],
+    box: NDArray[np.float32],
+    colour: tuple[int, int, int],
+    surroundings: float = _SURROUNDINGS,
 ) -> str:
     """Cuts a square around a box, scaled to `CROP_SIDE`; beyond the picture it is grey.
 
@@ -110,6 +113,7 @@ def draw_crop(
         pixels: Shape (H, W) grey or (H, W, 3) blue, green, red.
         box: Shape (4,), in those pixels.
         colour: Of the line around it: blue, green, red.
+        surroundings: What is shown around the box, as a share of it.
 
     Returns:
         A data URL.
@@ -118,7 +122,7 @@ def draw_crop(
 
     if pixels.ndim == 2:
         pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), np.uint8)
-    x_min, y_min, x_max, y_max = expand(box[None], _SURROUNDINGS)[0].tolist()
+    x_min, y_min, x_max, y_max = expand(box[None], surroundings)[0].tolist()
     scale = CROP_SIDE / max(x_max - x_min, y_max - y_min, 1)
     offset = np.array([(x_min + x_max) / 2, (y_min + y_max) / 2]) * scale - CROP_SIDE / 2
     move = np.array([[scale, 0, -offset[0]], [0, scale, -offset[1]]])

@@ -63,15 +63,23 @@ def summarise(evaluation: Evaluation, data: str) -> Summary:
         evaluation: What detectors made of pictures.
         data: What those were, for people.
     """
+    return Summary(
+        data,
+        evaluation.protocol,
+        describe_machine(),
+        measure_all(evaluation),
+        compare_all(evaluation),
+    )
+
+
+def describe_machine() -> str:
+    """Tells processor, system and versions, for people."""
     versions = ", ".join(
         f"{name} {metadata.version(name)}"
         for name in ("lintel", "numpy", "onnxruntime", "ai-edge-litert", "opencv-python-headless")
     )
-    machine = (
+    return (
         f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}; {versions}"
-    )
-    return Summary(
-        data, evaluation.protocol, machine, measure_all(evaluation), compare_all(evaluation)
     )
 
 

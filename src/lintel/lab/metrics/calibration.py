@@ -17,7 +17,7 @@ BINS = 15
 # Temperatures that are tried: what lies beyond is no model that anyone would calibrate.
 _LOWEST, _HIGHEST = 0.02, 50.0
 # Stands for a probability of 0, which has no logarithm.
-_LEAST = 1e-12
+_LEAST = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def fit_temperature(truth: Classes, probabilities: Floats) -> float:
 
     def loss(logarithm: float) -> float:
         told = apply_temperature(probabilities, np.exp(logarithm))[places, truth]
-        return float(-np.log(np.maximum(told, np.finfo(float).tiny)).mean())
+        return float(-np.log(np.maximum(told, _LEAST)).mean())
 
     found = optimize.minimize_scalar(
         loss, bounds=(np.log(_LOWEST), np.log(_HIGHEST)), method="bounded"

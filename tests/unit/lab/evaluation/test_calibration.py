@@ -23,7 +23,6 @@ from lintel.lab.evaluation import (
     fit_calibration,
     open_package,
     open_scene,
-    raw_scores,
     rescored,
     uncalibrated,
 )
@@ -64,9 +63,11 @@ def test_a_calibration_is_undone_to_the_score_of_the_model(make_picture: Make) -
     plain = uncalibrated(package)
     _, pixels = open_scene(make_picture("a.jpg"))
     told = open_package("face-haar").detect(pixels, 0.0)
-    raw = raw_scores(plain, PackageDetector(plain).detect(pixels, 0.0).scores)
+    raw = PackageDetector(plain).detect(pixels, 0.0).scores
     assert len(raw) == len(told.scores) > 0
-    assert apply_calibration(output.calibration, raw) == pytest.approx(told.scores, abs=1e-5)
+    assert apply_calibration(output.calibration, raw.astype(np.float64)) == pytest.approx(
+        told.scores, abs=1e-5
+    )
 
 
 def test_a_least_score_is_told_with_what_it_finds_and_what_leaks(
