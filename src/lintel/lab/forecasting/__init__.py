@@ -1,0 +1,1 @@
+"""Backtests of forecasts: protocols, figures, plots and the report."""
