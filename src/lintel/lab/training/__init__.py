@@ -1,0 +1,1 @@
+"""Training of classifiers of faces: crops, batches, recipes, the training itself, and sweeps."""
