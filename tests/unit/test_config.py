@@ -105,3 +105,41 @@ def test_what_is_rendered_reads_back_to_the_same_settings(
     }
     settings = parse(tree)
     assert parse(tomllib.loads(render(settings))) == settings
+
+
+def test_cameras_are_written_as_tables_and_read_back() -> None:
+    cameras = [
+        {"name": "door", "source": 'a "quoted" clip.avi', "rotation": 90, "loop": False},
+        {"name": "till", "source": "synthetic", "stall_timeout_s": 0.5},
+    ]
+    settings = parse({"cameras": cameras, "server": {"tokens": [TOKEN]}})
+    text = render(settings)
+    assert text.count("[[cameras]]") == 2
+    assert "[[server.tokens]]" in text
+    assert parse(tomllib.loads(text)) == settings
+
+
+@pytest.mark.parametrize(
+    ("camera", "field", "message"),
+    [
+        ({"name": "Front Door"}, "cameras[0].name", "regex"),
+        ({"name": "door", "sorce": "auto"}, "cameras[0].sorce", "source"),
+        ({"name": "door", "rotation": 45}, "cameras[0].rotation", "45"),
+        ({"name": "door", "replay": "slow"}, "cameras[0].replay", '"real-time", "fastest"'),
+        ({"name": "door", "stall_timeout_s": 0}, "cameras[0].stall_timeout_s", "> 0"),
+        ({"source": "auto"}, "cameras[0].name", "required"),
+    ],
+)
+def test_what_is_wrong_with_a_camera_is_named(
+    camera: dict[str, object], field: str, message: str
+) -> None:
+    with pytest.raises(SettingsInvalidError) as caught:
+        parse({"cameras": [camera]})
+    assert caught.value.field == field
+    assert message in caught.value.message
+
+
+def test_two_cameras_of_one_name_are_refused() -> None:
+    with pytest.raises(SettingsInvalidError, match="same name") as caught:
+        parse({"cameras": [{"name": "door"}, {"name": "till"}, {"name": "door"}]})
+    assert caught.value.field == "cameras[2].name"

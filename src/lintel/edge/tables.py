@@ -1,4 +1,4 @@
-"""TOML tables into typed Structs, with errors that name the key and help to mend it."""
+"""TOML tables into typed Structs and back, with errors that name the key and help to mend it."""
 
 from __future__ import annotations
 
@@ -54,6 +54,18 @@ def convert(
         raise error(
             f"The {noun} {name or 'tree'} is wrong: {problem}.", field=name or ""
         ) from invalid
+
+
+def render(section: Struct) -> str:
+    """Writes a Struct as TOML, with the descriptions of its fields as comments.
+
+    Args:
+        section: Its fields hold text, numbers, booleans, None, tuples of those, other Structs,
+            and tuples or, by name, dicts of Structs.
+    """
+    lines: list[str] = []
+    _render_fields(section, "", lines)
+    return "\n".join(lines).strip() + "\n"
 
 
 def shorten(text: str) -> str:
@@ -125,3 +137,37 @@ def _tag_field(kinds: Iterable[Any]) -> str | None:
 
 def _join(prefix: str, key: str) -> str:
     return f"{prefix}.{shorten(key)}" if prefix else shorten(key)
+
+
+def _render_fields(section: Struct, prefix: str, lines: list[str]) -> None:
+    described = get_type_hints(type(section), include_extras=True)
+    headed: list[tuple[str, Struct]] = []
+    for name in section.__struct_fields__:
+        value = getattr(section, name)
+        path = f"{prefix}.{name}" if prefix else name
+        if isinstance(value, Struct):
+            headed.append((f"[{path}]", value))
+        elif isinstance(value, dict):
+            headed += [(f"[{path}.{_toml(key, key=True)}]", item) for key, item in value.items()]
+        elif isinstance(value, tuple) and value and isinstance(value[0], Struct):
+            headed += [(f"[[{path}]]", item) for item in value]
+        else:
+            description = described[name].__metadata__[0].description
+            assignment = f"{name} = {_toml(value)}" if value is not None else f"# {name} ="
+            lines += [f"# {description}", assignment]
+    for header, item in headed:
+        lines += ["", f"# {(type(item).__doc__ or '').strip()}", header]
+        _render_fields(item, header.strip("[]"), lines)
+
+
+def _toml(value: Any, *, key: bool = False) -> str:
+    """Writes one value as TOML; the tree holds only these kinds."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        if key and re.fullmatch(r"[A-Za-z0-9_-]+", value):
+            return value
+        return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    return repr(value)

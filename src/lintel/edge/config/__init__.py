@@ -8,26 +8,22 @@ known name. `LINTEL_SECTION__KEY` overrides `[section] key`, written as a TOML v
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
-import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
 from lintel.edge import tables
+from lintel.edge.config.cameras import Camera
+from lintel.edge.config.section import Section
 from lintel.edge.errors import SettingsInvalidError
 
 ENVIRONMENT_PREFIX = "LINTEL_"
 MEBIBYTE = 1 << 20
 
 Role = Literal["monitor", "infer", "admin"]
-
-
-class Section(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A table of the settings file."""
 
 
 class Tls(Section, frozen=True):
@@ -277,6 +273,9 @@ class Settings(Section, frozen=True):
     masks: Masks = field(default_factory=Masks)
     blur: Blur = field(default_factory=Blur)
     series: Series = field(default_factory=Series)
+    cameras: Annotated[
+        tuple[Camera, ...], Meta(description="The cameras, each under [[cameras]].")
+    ] = ()
     models: Models = field(default_factory=Models)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)
@@ -318,14 +317,19 @@ def parse(tree: Mapping[str, Any]) -> Settings:
     Raises:
         SettingsInvalidError: A key is unknown or a value wrong; `field` names the key.
     """
-    return tables.convert(tree, Settings, SettingsInvalidError, "setting")
+    settings = tables.convert(tree, Settings, SettingsInvalidError, "setting")
+    names = [camera.name for camera in settings.cameras]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise SettingsInvalidError(
+                "Two cameras have the same name; give each its own.", field=f"cameras[{index}].name"
+            )
+    return settings
 
 
 def render(settings: Settings) -> str:
     """Writes settings as a commented TOML file that `load` reads back to the same settings."""
-    lines: list[str] = []
-    _render_table(settings, "", lines)
-    return "\n".join(lines).strip() + "\n"
+    return tables.render(settings)
 
 
 def _override(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
@@ -346,39 +350,3 @@ def _override(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
                     f"The environment variable {name} names no table.", field=".".join(tables)
                 )
         table[key] = value
-
-
-def _render_table(section: Struct, prefix: str, lines: list[str]) -> None:
-    if prefix:
-        lines += ["", f"# {(type(section).__doc__ or '').strip()}", f"[{prefix}]"]
-    described = get_type_hints(type(section), include_extras=True)
-    tables: list[tuple[str, Struct]] = []
-    for name in section.__struct_fields__:
-        value = getattr(section, name)
-        if isinstance(value, Struct):
-            tables.append((name, value))
-            continue
-        if isinstance(value, dict):
-            tables += [(f"{name}.{_toml(key, key=True)}", table) for key, table in value.items()]
-            continue
-        description = described[name].__metadata__[0].description
-        assignment = f"{name} = {_toml(value)}" if value is not None else f"# {name} ="
-        lines += [f"# {description}", assignment]
-    for name, table in tables:
-        _render_table(table, f"{prefix}.{name}" if prefix else name, lines)
-
-
-def _toml(value: Any, *, key: bool = False) -> str:
-    """Writes one value as TOML; the tree holds only these kinds."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        if key and re.fullmatch(r"[A-Za-z0-9_-]+", value):
-            return value
-        return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
-    if isinstance(value, tuple):
-        return f"[{', '.join(_toml(item) for item in value)}]"
-    if isinstance(value, Struct):
-        pairs = (f"{name} = {_toml(getattr(value, name))}" for name in value.__struct_fields__)
-        return f"{{ {', '.join(pairs)} }}"
-    return repr(value)
