@@ -13,6 +13,7 @@ from lintel.edge.packages.outputs import (
     CascadeOutput,
     ClassesOutput,
     FaceOutput,
+    ForecastOutput,
     Number,
     Output,
     PlainOutput,
@@ -22,7 +23,7 @@ MAXIMUM_MANIFEST_BYTES = 64 << 10
 AUTO = "auto"
 
 Backend = Literal["litert", "onnx", "xgboost", "opencv-cascade"]
-Task = Literal["detect-faces", "classify-masks", "tensor"]
+Task = Literal["detect-faces", "classify-masks", "forecast", "tensor"]
 
 _SEMANTIC_VERSION = (
     r"^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})"
@@ -145,9 +146,11 @@ def parse_manifest(data: bytes) -> Manifest:
 def _check_input(manifest: Manifest) -> None:
     expected = manifest.input
     if expected is None:
-        if manifest.task != "tensor":
+        if manifest.task not in {"tensor", "forecast"}:
             raise PackageInvalidError("A model that sees pictures needs [input].", field="input")
         return
+    if manifest.task == "forecast":
+        raise PackageInvalidError("A model that forecasts has no use for [input].", field="input")
     wanted, other = (
         ("long_side", "size") if expected.resize == "long-side" else ("size", "long_side")
     )
@@ -188,6 +191,11 @@ def _check_output(manifest: Manifest) -> None:
     if manifest.task == "classify-masks" and not isinstance(output, ClassesOutput):
         raise PackageInvalidError(
             'A model with the task "classify-masks" must have the decoder "classes".',
+            field="output.decoder",
+        )
+    if manifest.task == "forecast" and not isinstance(output, ForecastOutput):
+        raise PackageInvalidError(
+            'A model with the task "forecast" must have the decoder "forecast-window".',
             field="output.decoder",
         )
     if isinstance(output, FaceOutput | ClassesOutput):

@@ -87,6 +87,32 @@ class ClassesOutput(
             )
 
 
+class ForecastOutput(
+    Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    kw_only=True,
+    tag_field="decoder",
+    tag="forecast-window",
+):
+    """The steps after a window of a series, from one input with the window's values.
+
+    Attributes:
+        forecast: The output, with `horizon` numbers.
+        window: Values that are passed, the newest last; gaps are filled.
+        horizon: Steps that are forecast at once.
+        mean: Taken off the values first. Networks that scale each window inside need no more
+            than the default, and move freely with the level of the series.
+        scale: The rest is multiplied by it; what comes out is brought back likewise.
+    """
+
+    forecast: TensorName
+    window: Annotated[int, Meta(ge=1, le=10_000)]
+    horizon: Annotated[int, Meta(ge=1, le=1_000)]
+    mean: Number = 0.0
+    scale: Annotated[float, Meta(gt=0, le=1e6)] = 1.0
+
+
 class FaceOutput(
     Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="decoder"
 ):
@@ -322,6 +348,7 @@ class BlazefaceOutput(FaceOutput, frozen=True, kw_only=True, tag="blazeface"):
 Output = (
     PlainOutput
     | ClassesOutput
+    | ForecastOutput
     | CascadeOutput
     | YunetOutput
     | ScrfdOutput

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 from lintel.edge.errors import ModelUnavailableError
+
+_WARNINGS = threading.Lock()
 
 
 def import_library(module: str, model: str) -> ModuleType:
@@ -31,3 +37,15 @@ def import_library(module: str, model: str) -> ModuleType:
 def has_library(module: str) -> bool:
     """Returns whether a module is installed; it is not imported."""
     return importlib.util.find_spec(module) is not None
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keeps what a library warns of while it fits out of the device's log.
+
+    A fit that has not converged is judged by its forecasts. Filters of warnings are the whole
+    process's: one thread at a time changes them.
+    """
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
