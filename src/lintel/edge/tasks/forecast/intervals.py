@@ -1,0 +1,179 @@
+"""How sure a forecast is: quantiles from what earlier forecasts missed by."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lintel.edge.tasks.forecast.backtesting import BacktestResult
+from lintel.edge.tasks.forecast.series import Floats
+
+MAXIMUM_WINDOWS = 500
+# How far the level of a quantile moves where all of a window lies on one side of it.
+_RATE = 0.02
+_LEAST_LEVEL, _MOST_LEVEL = 0.0005, 0.9995
+# Errors grow with the forecast not at all, like those of counts, or in proportion.
+_POWERS = (0.0, 0.5, 1.0)
+_FLOOR = 0.05
+# Steps of a horizon whose neighbours on each side help to tell how large errors are there.
+_STEPS_A_NEIGHBOUR = 20
+
+
+class _Scores(NamedTuple):
+    """Errors of earlier forecasts, made comparable.
+
+    Attributes:
+        sorted: float64 (N,), in units of the spread, rising.
+        power: Errors are in proportion to this power of the forecast.
+        floor: Added to the forecast's magnitude before.
+        spread: float64 (horizon,), mean magnitude of the errors of each step.
+    """
+
+    sorted: Floats
+    power: float
+    floor: float
+    spread: Floats
+
+    def sizes(self, mean: Floats) -> Floats:
+        """Returns how large errors usually are: float64 (horizon,)."""
+        return (np.abs(mean) + self.floor) ** self.power * self.spread
+
+
+class ConformalIntervals:
+    """Quantiles of forecasts by conformal prediction, adapting to what comes.
+
+    A quantile is the forecast and a quantile of the errors of earlier ones, which are first divided
+    by their usual size: that of the step, and of forecasts as high (J. Lei and others,
+    Distribution-Free Predictive Inference for Regression, 2018). The level that is looked up moves
+    with every window that has come to pass, up where too much lay above the quantile and down
+    where too little did (I. Gibbs and E. Candes, Adaptive Conformal Inference Under Distribution
+    Shift, 2021): so coverage holds in the long run whatever the series does. Quantiles never
+    cross.
+
+    Attributes:
+        levels: Of the quantiles, between 0 and 1 and rising.
+    """
+
+    def __init__(self, levels: Sequence[float], lowest: float = -np.inf) -> None:
+        """Starts with no errors known.
+
+        Args:
+            levels: Of the quantiles, between 0 and 1 and rising.
+            lowest: What no quantile may lie below: 0 for counts.
+        """
+        self.levels = tuple(levels)
+        self._lowest = lowest
+        self._adapted = np.array(levels, np.float64)
+        self._means: deque[Floats] = deque(maxlen=MAXIMUM_WINDOWS)
+        self._actuals: deque[Floats] = deque(maxlen=MAXIMUM_WINDOWS)
+        self._scores: _Scores | None = None
+
+    def observe(self, mean: Floats, actual: Floats) -> None:
+        """Learns how a forecast turned out.
+
+        Args:
+            mean: float64 (horizon,), the forecast.
+            actual: float64 (horizon,), what came, NaN where it is not known.
+        """
+        known = ~np.isnan(actual)
+        if not known.any():
+            return
+        if self._means:
+            below = actual[known, None] <= self.quantiles(mean)[known]
+            self._adapted += _RATE * (np.array(self.levels) - below.mean(axis=0))
+        self._means.append(mean)
+        self._actuals.append(actual)
+        self._scores = None
+
+    def quantiles(self, mean: Floats) -> Floats:
+        """Returns the quantiles of a forecast.
+
+        Args:
+            mean: float64 (horizon,), the forecast, of as many steps as were observed.
+
+        Returns:
+            float64 (horizon, levels), not falling along the levels; NaN before any forecast has
+            turned out.
+        """
+        if not self._means:
+            return np.full((len(mean), len(self.levels)), np.nan)
+        if self._scores is None:
+            self._scores = _measure(np.stack(self._means), np.stack(self._actuals))
+        looked_up = np.clip(self._adapted, _LEAST_LEVEL, _MOST_LEVEL)
+        # Levels that have moved past each other would have quantiles cross.
+        scores = np.sort(_conformal_quantiles(self._scores.sorted, looked_up))
+        quantiles = mean[:, None] + self._scores.sizes(mean)[:, None] * scores
+        return np.asarray(np.maximum(quantiles, self._lowest))
+
+
+def intervals_along(
+    result: BacktestResult, model: str, levels: Sequence[float], lowest: float = -np.inf
+) -> Floats:
+    """Returns the quantiles that would have been told in a backtest.
+
+    Those of a window are made of the windows that had come to pass, to their last step, at its
+    origin.
+
+    Args:
+        result: The backtest.
+        model: Which model's.
+        levels: Of the quantiles, between 0 and 1 and rising.
+        lowest: What no quantile may lie below: 0 for counts.
+
+    Returns:
+        float64 (windows, horizon, levels); NaN where nothing had come to pass.
+    """
+    intervals = ConformalIntervals(levels, lowest)
+    forecasts = result.forecasts[model]
+    quantiles = np.empty((*forecasts.shape, len(levels)))
+    passed = 0
+    for window, origin in enumerate(result.origins):
+        while result.origins[passed] + result.plan.horizon <= origin:
+            intervals.observe(forecasts[passed], result.actual[passed])
+            passed += 1
+        quantiles[window] = intervals.quantiles(forecasts[window])
+    return quantiles
+
+
+def _measure(means: Floats, actuals: Floats) -> _Scores:
+    """Makes errors comparable; the arguments are float64 (windows, horizon)."""
+    errors = actuals - means
+    magnitudes = np.abs(means)
+    floor = _FLOOR * float(magnitudes.mean()) + np.finfo(np.float64).tiny
+    known = ~np.isnan(errors)
+    power = min(_POWERS, key=lambda each: _surprise(errors[known], magnitudes[known] + floor, each))
+    scaled = errors / (magnitudes + floor) ** power
+    spread = _spread(np.abs(scaled), known)
+    scores = (scaled / np.where(spread > 0, spread, 1.0))[known]
+    return _Scores(np.sort(scores), power, floor, spread)
+
+
+def _surprise(errors: Floats, magnitudes: Floats, power: float) -> float:
+    """Returns the negative log-likelihood of errors whose spread is a power of the magnitude."""
+    sizes = magnitudes**power
+    mean = float((np.abs(errors) / sizes).mean())
+    return float(np.log(sizes).mean()) + float(np.log(mean)) if mean > 0 else -np.inf
+
+
+def _spread(magnitudes: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Returns the mean magnitude at each step, with its neighbours' in long horizons."""
+    horizon = magnitudes.shape[1]
+    reach = horizon // _STEPS_A_NEIGHBOUR
+    sums = np.where(known, magnitudes, 0.0).sum(axis=0)
+    counts = known.sum(axis=0).astype(np.float64)
+    window = np.ones(2 * reach + 1)
+    padded = [np.convolve(np.pad(each, reach), window, mode="valid") for each in (sums, counts)]
+    steps = np.flatnonzero(padded[1] > 0)
+    # Steps that no window has reached are like the last that one has.
+    return np.interp(np.arange(horizon), steps, padded[0][steps] / padded[1][steps])
+
+
+def _conformal_quantiles(scores: Floats, levels: Floats) -> Floats:
+    """Returns sorted scores at levels, with one more score than there are at each end."""
+    count = len(scores)
+    ranks = np.ceil((count + 1) * levels).astype(np.int64) - 1
+    return scores[np.clip(ranks, 0, count - 1)]
