@@ -17,6 +17,7 @@ from msgspec import Meta, field
 
 from lintel.edge import tables
 from lintel.edge.config.cameras import Camera
+from lintel.edge.config.pipeline import Pipeline
 from lintel.edge.config.section import Section
 from lintel.edge.errors import SettingsInvalidError
 
@@ -276,6 +277,7 @@ class Settings(Section, frozen=True):
     cameras: Annotated[
         tuple[Camera, ...], Meta(description="The cameras, each under [[cameras]].")
     ] = ()
+    pipeline: Pipeline = field(default_factory=Pipeline)
     models: Models = field(default_factory=Models)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)

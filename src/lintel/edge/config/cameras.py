@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from lintel.edge.config.pipeline import CountingLine, CountingZone
 from lintel.edge.config.section import Section
 
 
@@ -84,3 +85,17 @@ class Camera(Section, frozen=True):
             " quarter of a second and double.",
         ),
     ] = 2.0
+    lines: Annotated[
+        tuple[CountingLine, ...],
+        Meta(
+            max_length=8,
+            description="Lines that people are counted at, each under [[cameras.lines]].",
+        ),
+    ] = ()
+    zones: Annotated[
+        tuple[CountingZone, ...],
+        Meta(
+            max_length=8,
+            description="Zones that people are counted at, each under [[cameras.zones]].",
+        ),
+    ] = ()

@@ -5,10 +5,11 @@ nothing else on the device needs, for a few boxes a frame.
 """
 
 from lintel.edge.tasks.tracking.tracker import (
+    Box,
     Track,
     Tracker,
     TrackingOptions,
     covers_between,
 )
 
-__all__ = ["Track", "Tracker", "TrackingOptions", "covers_between"]
+__all__ = ["Box", "Track", "Tracker", "TrackingOptions", "covers_between"]

@@ -1,0 +1,187 @@
+"""The file of events: a line an event, written at the end, and now and then anew.
+
+Lines are few and small, for the memory card's sake. A power cut may tear the last one, which is
+then left out.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from lintel.edge.pipeline.results import MaskVerdict
+
+logger = logging.getLogger("lintel.pipeline")
+
+# Numbers that are set aside in the file before they are given: after a power cut the next number
+# lies beyond all of them, so that none is given twice.
+RESERVED = 256
+# Lines beyond those that are kept, until the file is written anew.
+_SLACK = 1000
+
+
+class EventKind(StrEnum):
+    """Kinds of events."""
+
+    PERSON_ENTERED = "person-entered"
+    PERSON_LEFT = "person-left"
+    MASK_MISSING = "mask-missing"
+    MASK_INCORRECT = "mask-incorrect"
+    CAMERA_LOST = "camera-lost"
+    CAMERA_BACK = "camera-back"
+
+
+class Event(NamedTuple):
+    """Something that happened.
+
+    Attributes:
+        sequence_number: Grows by one from event to event, also over restarts; a power cut leaves
+            some out.
+        timestamp_us: When, in microseconds since 1970 UTC.
+        kind: What.
+        camera: At which camera, by name.
+        track_id: Whose face; 0 where none is meant.
+        mask: The verdict, with the events about masks.
+        place: Name of the line or zone, with the events of counting.
+    """
+
+    sequence_number: int
+    timestamp_us: int
+    kind: EventKind
+    camera: str
+    track_id: int = 0
+    mask: MaskVerdict | None = None
+    place: str = ""
+
+
+class _Next(msgspec.Struct, tag="next", forbid_unknown_fields=True):
+    """A line that says from which number on none has been given."""
+
+    number: int
+
+
+class _Line(msgspec.Struct, tag="event", forbid_unknown_fields=True):
+    """A line with an event."""
+
+    event: Event
+
+
+_DECODER = msgspec.json.Decoder(_Next | _Line)
+
+
+class EventFile:
+    """Events on the disk; for one thread at a time.
+
+    Args:
+        path: The file.
+        most: Events that are kept.
+    """
+
+    def __init__(self, path: Path, most: int) -> None:
+        self._path = path
+        self._most = most
+        self._lines = 0
+        self._reserved = 0
+        # What a power cut left is not appended to.
+        self._is_whole = False
+
+    def read(self) -> tuple[list[Event], int]:
+        """Reads the file, as far as it can be read.
+
+        Returns:
+            The newest events, and the next number.
+        """
+        events: list[Event] = []
+        following = 1
+        for item in self._items():
+            if isinstance(item, _Next):
+                following = item.number
+            elif not events or item.event.sequence_number > events[-1].sequence_number:
+                events.append(item.event)
+        if events:
+            following = max(following, events[-1].sequence_number + 1)
+        self._reserved = following
+        return events[-self._most :], following
+
+    def write(self, new: Sequence[Event], kept: Sequence[Event], following: int) -> None:
+        """Adds events; they are on the disk when this returns.
+
+        Args:
+            new: Those to add.
+            kept: All that are kept, those too: the file is now and then written anew.
+            following: The next number. As many from there on as may be given until the next
+                time are set aside with it.
+
+        Raises:
+            OSError: They cannot be written; the file is as it was, or as good as.
+        """
+        reserved = self._reserved
+        if following > reserved - RESERVED // 2:
+            reserved = following + RESERVED
+        if not self._is_whole or self._lines + len(new) > self._most + _SLACK:
+            self._write_anew(kept, reserved)
+        elif new or reserved != self._reserved:
+            # Before the events: a torn end must not take the number along.
+            self._add([_Next(reserved)] if reserved != self._reserved else [], new)
+        self._reserved = reserved
+
+    def close(self, following: int) -> None:
+        """Gives back the numbers that were set aside.
+
+        Raises:
+            OSError: See `write`.
+        """
+        if self._is_whole:
+            self._add([_Next(following)], [])
+
+    def _items(self) -> Iterable[_Next | _Line]:
+        try:
+            lines = self._path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            logger.error("The file of events %s cannot be read: %s", self._path, error.strerror)
+            return
+        damaged = 0
+        for line in lines:
+            try:
+                yield _DECODER.decode(line)
+            except (msgspec.DecodeError, ValueError):
+                damaged += 1
+        if damaged:
+            logger.warning("%d lines of the file of events were damaged.", damaged)
+
+    def _write_anew(self, kept: Sequence[Event], reserved: int) -> None:
+        # What happened at a door is nobody else's to read.
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self._path.with_name(self._path.name + ".new")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(_encode([_Next(reserved)], kept))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        self._lines, self._is_whole = len(kept) + 1, True
+
+    def _add(self, notes: list[_Next], new: Sequence[Event]) -> None:
+        self._is_whole = False
+        with self._path.open("ab") as file:
+            file.write(_encode(notes, new))
+            file.flush()
+            os.fsync(file.fileno())
+        self._lines += len(notes) + len(new)
+        self._is_whole = True
+
+
+def _encode(notes: Iterable[_Next], events: Iterable[Event]) -> bytes:
+    return msgspec.json.Encoder().encode_lines([*notes, *map(_Line, events)])
