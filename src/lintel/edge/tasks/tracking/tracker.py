@@ -130,8 +130,8 @@ class Tracker:
         for followed in self._followed:
             followed.motion.move(now_s - self._now_s, seen=followed.seen_s == self._now_s)
         self._now_s = now_s
-        left = self._continue(found, ranks)
         self._followed = [one for one in self._followed if now_s - one.seen_s <= self._hold(one)]
+        left = self._continue(found, ranks)
         for index in left:
             if ranks[index] >= self._options.start_score:
                 self._begin(found[index], float(ranks[index]))
