@@ -20,7 +20,6 @@ from lintel.edge.images import PixelFormat
 
 _FORMATS = {
     "NV12": PixelFormat.NV12,
-    "I420": PixelFormat.I420,
     "BGR": PixelFormat.BGR8,
     "RGB": PixelFormat.RGB8,
     "GRAY8": PixelFormat.GRAY8,
@@ -66,13 +65,13 @@ def library() -> Any:
     """
     gi = system_module("gi")
     try:
-        for namespace in ("Gst", "GstApp", "GstVideo"):
+        for namespace in ("Gst", "GstApp"):
             gi.require_version(namespace, "1.0")
-        repository = system_module("gi.repository")
-        # Imported for what it teaches Gst about sinks and formats.
-        gst, _, _ = repository.Gst, repository.GstApp, repository.GstVideo
-    except (ValueError, AttributeError) as error:
+    except ValueError as error:
         raise CameraFailedError(Fault.LIBRARY_MISSING) from error
+    gst = system_module("gi.repository.Gst")
+    # Imported for what it teaches Gst about sinks.
+    system_module("gi.repository.GstApp")
     gst.init(None)
     return gst
 
@@ -168,8 +167,7 @@ def _pixels(sample: Any) -> RawPixels:
     _, height = caps.get_int("height")
     buffer = sample.get_buffer()
     data = np.frombuffer(buffer.extract_dup(0, buffer.get_size()), np.uint8)
-    planar = pixel_format in {PixelFormat.NV12, PixelFormat.I420}
-    rows = height * 3 // 2 if planar else height
+    rows = height * 3 // 2 if pixel_format is PixelFormat.NV12 else height
     try:
         if pixel_format is None or rows == 0 or data.size % rows:
             raise ValueError("the frame is not packed as was asked for")

@@ -11,7 +11,8 @@ from lintel.edge.errors import SettingsInvalidError
 SINK = "lintel"
 # One frame waits, and gives way to a newer one.
 _APPSINK = f"appsink name={SINK} max-buffers=1 drop=true sync=false"
-_FORMATS = "{ NV12, I420, BGR, RGB, GRAY8 }"
+# Not I420, whose planes GStreamer pads each for itself.
+_FORMATS = "{ NV12, BGR, RGB, GRAY8 }"
 
 # The Jetson's decoder gives frames in memory of the GPU; the converter brings them out of it.
 _NVIDIA_DECODER = "nvv4l2decoder"

@@ -49,7 +49,9 @@ class VideoCapture:
         cv2 = video_library()
         self._cv2 = cv2
         numbers = [
-            number for name, value in properties.items() for number in (getattr(cv2, name), value)
+            number
+            for name, value in properties.items()
+            for number in (getattr(cv2, name), round(value))
         ]
         try:
             self._capture: Any = cv2.VideoCapture(where, getattr(cv2, interface), numbers)
