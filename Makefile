@@ -70,9 +70,13 @@ models: ## Train the released models anew, from LINTEL_DATA: many hours on a CPU
 	  --size 640 --batch 8 --epochs 5 --learning-rate 7e-4
 	$(BIN)/python models/face/train.py --out out/face --release models/face/face.keras
 	$(BIN)/python models/face/train.py --out out/face-320 --release models/face-320/face.keras
+	$(BIN)/lintel-lab train mask --data "$${LINTEL_DATA:-../shared/data}/faces/index.csv" \
+	  --weights models/face/face.keras --out out/mask
+	$(BIN)/python models/mask/release.py out/mask models/mask/mask.keras
 	$(MAKE) convert MODEL=face
 	$(MAKE) convert MODEL=face-320
-	for name in face face-320; do \
+	$(MAKE) convert MODEL=mask
+	for name in face face-320 mask; do \
 	  cp models/$$name/package/model.toml models/$$name/package/*.tflite $(BUILTIN)/$$name/ || exit 1; \
 	done
 

@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from lintel.edge.packages import MASK_LABELS
 from lintel.lab.annotations import leave_out
 from lintel.lab.metrics.classification import measure_classes
-from lintel.lab.training.crops import cut_faces
+from lintel.lab.training.crops import Crops, cut_faces
 from lintel.lab.training.faces import find_faces, select_faces
 
-SIZE = 112
+SIZE = 128
 MARGIN = 0.2
 SMALLEST = 24.0
 """Least short side of a face that counts, in pixels with the picture's long side at 640."""
 CALIBRATION_FACES = 400
+INCORRECT = MASK_LABELS.index("incorrect_mask")
 
 Example = tuple[NDArray[np.float32], int]
 
@@ -38,6 +39,11 @@ def calibration() -> Iterator[Example]:
 def verification() -> Iterator[Example]:
     """Yields the faces that the gate is judged by, with their classes."""
     return _examples(_faces("val", SMALLEST))
+
+
+def val_crops() -> Crops:
+    """Returns the same faces at once."""
+    return cut_faces(_faces("val", SMALLEST), SIZE, MARGIN)
 
 
 def macro_f1(outputs: Mapping[str, NDArray[Any]], labels: NDArray[np.intp]) -> float:

@@ -28,6 +28,8 @@ STEM = (8, 24)
 STAGES = ((48, 2), (128, 3), (160, 2))
 """Channels of the released network's first convolutions, and channels and residual blocks of its
 stages at strides 8 to 32: those of the face detector, which has learnt what faces look like."""
+HEAD = 256
+"""Channels of its last convolution, over which it averages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,10 @@ def _features(x: Tensor, width: float, dropout: float) -> Tensor:
         for _ in range(blocks):
             x = _block(x, _wide(channels, width))
         x = layers.Identity(name=f"stage_{number}")(x)
-    x = layers.GlobalAveragePooling2D(name="features")(x)
+    # Names of their own: the detector's layers of that number are others.
+    x = layers.Conv2D(_wide(HEAD, width), 1, use_bias=False, name="head")(x)
+    x = layers.BatchNormalization(momentum=0.97, epsilon=1e-3, name="head_norm")(x)
+    x = layers.GlobalAveragePooling2D(name="features")(layers.ReLU()(x))
     return layers.Dropout(dropout)(x) if dropout else x
 
 

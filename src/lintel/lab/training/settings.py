@@ -45,13 +45,13 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     """
 
     arch: str = "mask"
-    size: Annotated[int, Meta(ge=32, le=512)] = 112
+    size: Annotated[int, Meta(ge=32, le=512)] = 128
     width: Annotated[float, Meta(gt=0, le=4)] = 1.0
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.2
     margin: Annotated[float, Meta(ge=0, le=2)] = 0.2
-    epochs: Annotated[int, Meta(ge=1)] = 60
+    epochs: Annotated[int, Meta(ge=1)] = 45
     batch: Annotated[int, Meta(ge=1)] = 64
-    learning_rate: Annotated[float, Meta(gt=0)] = 3e-3
+    learning_rate: Annotated[float, Meta(gt=0)] = 2e-3
     weight_decay: Annotated[float, Meta(ge=0)] = 0.02
     minutes: Annotated[float, Meta(ge=0)] = 0.0
     loss: Literal["cross-entropy", "focal", "logit-adjusted"] = "cross-entropy"

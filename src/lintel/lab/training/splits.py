@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,7 +23,8 @@ def with_splits(faces: Sequence[Face], seed: int = 1) -> tuple[Face, ...]:
         seed: Another divides otherwise.
 
     Raises:
-        LabError: Some have a split and some not, or there are fewer than ten groups.
+        LabError: Some have a split and some not, or there are fewer than ten groups, or than
+            ten faces of a label.
     """
     from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415 -- slow to import
 
@@ -38,6 +40,12 @@ def with_splits(faces: Sequence[Face], seed: int = 1) -> tuple[Face, ...]:
             " them into train, val and test."
         )
     labels = [face.label for face in faces]
+    label, count = min(Counter(labels).items(), key=lambda each: each[1])
+    if count < FOLDS:
+        raise LabError(
+            f"There are {count} faces of {label}: at least {FOLDS} are needed to divide them into"
+            " train, val and test."
+        )
     names = ["train"] * len(faces)
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     divided = folds.split(labels, labels, [groups[face.group] for face in faces])

@@ -150,7 +150,7 @@ def train(
         average.set_weights(keras.models.load_model(out / MODEL, compile=False).get_weights())
     _compile(network, settings, batches)
     averaged = AveragedModel(average, settings.average, done * len(batches))
-    keeper = _Keeper(averaged, examples.val, out, settings.minutes, history, tell)
+    keeper = _Keeper(averaged, examples.val, out, settings, history, tell)
     network.fit(
         batches,
         epochs=settings.epochs,
@@ -196,19 +196,25 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         averaged: AveragedModel,
         val: Crops,
         out: Path,
-        minutes: float,
+        settings: TrainingSettings,
         history: list[Epoch],
         tell: Callable[[Epoch], object],
     ) -> None:
         super().__init__()
         self.history = history
+        self._seed = settings.seed
         self._averaged, self._val, self._out, self._tell = averaged, val, out, tell
-        self._seconds_left = minutes * 60 - sum(epoch.seconds for epoch in history)
-        self._bounded = minutes > 0
+        self._seconds_left = settings.minutes * 60 - sum(epoch.seconds for epoch in history)
+        self._bounded = settings.minutes > 0
         self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._began = time.monotonic()
+        # The state of dropout's chance is not kept: a training that goes on is to drop the same.
+        for layer in self.model.layers:
+            chance = getattr(layer, "seed_generator", None)
+            if chance is not None:
+                chance.state.assign([self._seed, epoch << 16])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs or {}

@@ -126,7 +126,8 @@ def test_kept_crops_are_made_anew_when_a_picture_changes(
     )
 )
 def test_no_group_is_ever_divided(members: list[tuple[int, str]]) -> None:
-    everyone = [*members, *((group, "with_mask") for group in range(12))]
+    both = [(group, label) for group in range(12) for label in ("with_mask", "without_mask")]
+    everyone = [*members, *both]
     faces = with_splits([face(label=label, group=str(group)) for group, label in everyone])
 
     splits: dict[str, set[str]] = {}
@@ -153,3 +154,6 @@ def test_splits_that_are_there_stay_and_half_of_them_are_refused() -> None:
         with_splits([*known, face()])
     with pytest.raises(LabError, match="at least 10 are needed"):
         with_splits([face(group="a"), face(group="b")])
+    rare = [face(label="incorrect_mask" if k < 3 else "with_mask", group=str(k)) for k in range(40)]
+    with pytest.raises(LabError, match="There are 3 faces of incorrect_mask: at least 10"):
+        with_splits(rare)
