@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.camera_servers import write_clip
 from tests.mask_packages import write_mask_package
 
 from lintel.edge import doctor
+from lintel.edge.cameras import Fault
 from lintel.edge.config import Settings, parse
 from lintel.edge.doctor import Outcome
 from lintel.edge.service import DeviceServer
@@ -174,3 +176,16 @@ def test_a_mask_model_that_is_broken_is_told_once(tmp_path: Path) -> None:
 
 def test_a_face_model_that_is_missing_is_a_failure() -> None:
     assert outcomes(doctor.look_at_models, {"faces": {"model": "none-such"}}) == [Outcome.FAILURE]
+
+
+def test_cameras_of_the_settings_are_tried(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.avi", 3)
+    cameras = [
+        {"name": "door", "source": str(clip)},
+        {"name": "till", "source": str(tmp_path / "none.avi")},
+    ]
+    findings = list(doctor.look_at_cameras(parse({"cameras": cameras})))
+    door, till = findings[:2]
+    assert (door[0], door[1]) == (Outcome.OK, "door gives frames of 160 x 120 BGR8.")
+    assert till[0] is Outcome.WARNING
+    assert till[1:] == (f"till: {Fault.GONE.sentence}", Fault.GONE.hint)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from lintel import terminal
+from lintel.cli.camera_command import cameras
 from lintel.cli.mask_command import masks
 from lintel.cli.options import config_option, load_settings
 from lintel.cli.picture_commands import blur, detect, stats
@@ -158,7 +159,7 @@ def _print_finding(finding: Finding) -> None:
         click.echo(f"{'':8} {finding.hint}")
 
 
-for _command in (blur, detect, masks, stats, series):
+for _command in (blur, cameras, detect, masks, stats, series):
     lintel.add_command(_command)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import glob
 import os
 import platform
 import re
@@ -251,25 +250,31 @@ def look_at_clock(_settings: Settings) -> Findings:
         yield Outcome.OK, "The clock is synchronised."
 
 
-def look_at_cameras(_settings: Settings) -> Findings:
-    """Looks which cameras are there, and whether this user may open them."""
-    devices = sorted(glob.glob("/dev/video*"))  # noqa: PTH207 - a plain listing of names
-    if not devices:
-        yield Outcome.NOTE, "None is attached; pictures can be sent all the same."
-    for device in devices:
-        try:
-            os.close(os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
-        except PermissionError:
-            hint = "Add your user to the group video, and log in anew: usermod -aG video USER"
-            yield Outcome.WARNING, f"{device} may not be opened.", hint
-        except OSError as error:
-            yield (
-                Outcome.WARNING,
-                f"{device} cannot be opened: {error.strerror}.",
-                "Plug it in anew.",
-            )
+def look_at_cameras(settings: Settings) -> Findings:
+    """Tries the cameras of the settings, and looks which others are attached."""
+    from lintel.edge.cameras import attached_cameras, probe  # noqa: PLC0415
+
+    for camera in settings.cameras:
+        result = probe(camera, 1)
+        if result.frame is None:
+            sentence = result.fault.sentence if result.fault else "It gave no frame."
+            hint = result.fault.hint if result.fault else "Try it: lintel cameras --test."
+            yield Outcome.WARNING, f"{camera.name}: {sentence}", hint
         else:
-            yield Outcome.OK, f"{device} can be opened."
+            pixels = result.frame.pixels
+            size = f"{pixels.width} x {pixels.height} {pixels.pixel_format.upper()}"
+            yield Outcome.OK, f"{camera.name} gives frames of {size}."
+    attached = attached_cameras()
+    if not attached and not settings.cameras:
+        yield Outcome.NOTE, "None is attached; pictures can be sent all the same."
+    for found in attached:
+        if not found.problem:
+            yield Outcome.OK, f"{found.source} can be opened{found.model and f' ({found.model})'}."
+            continue
+        hint = "Plug it in anew."
+        if found.problem == "may not be opened":
+            hint = "Add your user to the group video, and log in anew: usermod -aG video USER"
+        yield Outcome.WARNING, f"{found.source} {found.problem}.", hint
 
 
 def look_at_addresses(settings: Settings) -> Findings:

@@ -1,5 +1,8 @@
 """Cameras: one interface, whatever gives the frames, and a watch over what may fail."""
 
+import logging
+
+from lintel.edge.cameras.addresses import without_credentials
 from lintel.edge.cameras.camera import Camera
 from lintel.edge.cameras.discovery import AttachedCamera, attached_cameras
 from lintel.edge.cameras.faults import (
@@ -29,4 +32,8 @@ __all__ = [
     "attached_cameras",
     "open_camera",
     "probe",
+    "without_credentials",
 ]
+
+# Programs that set up no logging show faults in their own way.
+logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -10,6 +10,7 @@ from lintel.edge.errors import LintelError
 class Fault(StrEnum):
     """Why a camera gives no frames."""
 
+    SETTINGS_WRONG = "SETTINGS_WRONG"
     NO_CAMERA = "NO_CAMERA"
     GONE = "GONE"
     ACCESS_DENIED = "ACCESS_DENIED"
@@ -37,6 +38,7 @@ class Fault(StrEnum):
 
 
 _SENTENCES = {
+    Fault.SETTINGS_WRONG: "The source of the camera, or its credentials_file, is wrong.",
     Fault.NO_CAMERA: "No camera is attached that answers.",
     Fault.GONE: "There is no such device, clip or folder.",
     Fault.ACCESS_DENIED: "The camera may not be opened by this user, or with these credentials.",
@@ -54,6 +56,8 @@ _SENTENCES = {
 }
 
 _HINTS = {
+    Fault.SETTINGS_WRONG: "Write rtsp://HOST:PORT/PATH, http://HOST:PORT/PATH, or gstreamer: and"
+    " a pipeline without appsink; credentials_file is a file of USER:PASSWORD.",
     Fault.NO_CAMERA: "Attach one, or name a source.",
     Fault.GONE: "Plug the camera in, or correct its source.",
     Fault.ACCESS_DENIED: "For /dev/video*, add your user to the group video and log in anew; for"

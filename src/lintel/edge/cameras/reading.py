@@ -15,7 +15,7 @@ from lintel.edge.cameras.faults import (
 )
 from lintel.edge.cameras.frame import Frame
 from lintel.edge.config.cameras import Camera as CameraSettings
-from lintel.edge.errors import LintelError
+from lintel.edge.errors import SettingsInvalidError
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class Reader:
     Attributes:
         over: Set once the camera is closed.
         fault: Why it ended; None: it was let go, or a recording ended.
+        detail: More about the fault, for the log, or "".
         truncated: A recording ended before its time.
         damaged: Frames that were left out because they were damaged.
         is_recording: As the camera says, once it is open.
@@ -50,6 +51,7 @@ class Reader:
     ) -> None:
         self.over = threading.Event()
         self.fault: Fault | None = None
+        self.detail = ""
         self.truncated = False
         self.damaged = 0
         self.is_recording = False
@@ -107,13 +109,11 @@ class Reader:
             self.truncated = not end.complete
         except CameraFailedError as error:
             self.fault = error.fault
-        except LintelError as error:
-            _log.warning("camera %s: %s", self._settings.name, error.message)
-            self.fault = Fault.CANNOT_OPEN
+        except SettingsInvalidError as error:
+            self.fault, self.detail = Fault.SETTINGS_WRONG, error.message
         except Exception as error:  # noqa: BLE001 - whatever a driver raises, it is tried again
             # Its text might hold an address with its password.
-            _log.warning("camera %s: failed (%s)", self._settings.name, type(error).__name__)
-            self.fault = Fault.FAILED
+            self.fault, self.detail = Fault.FAILED, type(error).__name__
         finally:
             self._close()
             self.over.set()

@@ -230,7 +230,7 @@ class WatchedCamera:
                 break
             if reader.streamed_s > self.settings.reopen_longest_s:
                 self._backoff.reset()
-            self._lose(fault)
+            self._lose(fault, reader.detail)
             self._stopping.wait(self._backoff.next_s())
         with self._changed:
             self._set_state(CameraState.ENDED)
@@ -270,11 +270,14 @@ class WatchedCamera:
                 self._lose(Fault.HANGING)
             first.over.wait(_LOOK_EVERY_S)
 
-    def _lose(self, fault: Fault) -> None:
+    def _lose(self, fault: Fault, detail: str = "") -> None:
         with self._changed:
             # A camera that stays away is not told of with every try: logs wear memory cards out.
             if self._state is not CameraState.LOST or fault is not self._fault:
-                _log.warning("camera %s: %s (%s)", self.settings.name, fault.sentence, fault)
+                more = f": {detail}" if detail else ""
+                _log.warning(
+                    "camera %s: %s (%s%s)", self.settings.name, fault.sentence, fault, more
+                )
             self._fault = fault
             self._set_state(CameraState.LOST)
 
