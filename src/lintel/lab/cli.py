@@ -13,13 +13,22 @@ import click
 
 from lintel import terminal
 from lintel.lab.commands.calibrate import calibrate
+from lintel.lab.commands.cluster import cluster
 from lintel.lab.commands.crops import crops
 from lintel.lab.commands.evaluate import evaluate
 from lintel.lab.commands.inspect import inspect
 from lintel.lab.commands.sweep import sweep
 from lintel.lab.commands.train import train
 
-COMMANDS: tuple[click.Command, ...] = (inspect, evaluate, calibrate, crops, train, sweep)
+COMMANDS: tuple[click.Command, ...] = (
+    inspect,
+    evaluate,
+    calibrate,
+    cluster,
+    crops,
+    train,
+    sweep,
+)
 
 
 @click.group(

@@ -59,7 +59,7 @@ def draw_tile(
         x_min, y_min, x_max, y_max = (round(float(edge)) for edge in box)
         name = IGNORED_COLOUR if ignored else colours.get(label, COLOURS[0])
         corners = (left + x_min, top + y_min), (left + x_max - 1, top + y_max - 1)
-        cv2.rectangle(tile, *corners, _blue_green_red(name), 1)
+        cv2.rectangle(tile, *corners, colour_of(name), 1)
     return tile
 
 
@@ -84,6 +84,7 @@ def draw_sheet(tiles: Sequence[NDArray[np.uint8]], columns: int) -> bytes:
     return encode(sheet, ImageFormat.JPEG, _QUALITY)
 
 
-def _blue_green_red(colour: str) -> tuple[int, int, int]:
+def colour_of(colour: str) -> tuple[int, int, int]:
+    """Returns blue, green and red of "#rrggbb"."""
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return blue, green, red
