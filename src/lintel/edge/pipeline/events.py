@@ -50,7 +50,7 @@ class EventLog:
 
     @property
     def last_sequence_number(self) -> int:
-        """Number of the newest event, 0 before the first ever."""
+        """The last number that may have been given, 0 before the first ever."""
         return self._next - 1
 
     def append(
@@ -89,8 +89,10 @@ class EventLog:
         """
         with self._changed:
             known = min(after, self._next - 1)
-            self._changed.wait_for(lambda: self._next - 1 > known or not self._is_open, timeout_s)
-            if not self._is_open or self._next - 1 <= known:
+            self._changed.wait_for(
+                lambda: self._newest_number > known or not self._is_open, timeout_s
+            )
+            if not self._is_open or self._newest_number <= known:
                 return None
             event = self._first_after(known)
             return Told(event, event.sequence_number - known - 1)
@@ -123,6 +125,11 @@ class EventLog:
                     self._file.close(self._next)
                 except OSError as error:
                     logger.error("The file of events could not be closed: %s", error.strerror)
+
+    @property
+    def _newest_number(self) -> int:
+        """Number of the newest event that is kept: a power cut may have left out later ones."""
+        return self._events[-1].sequence_number if self._events else 0
 
     def _first_after(self, known: int) -> Event:
         """Returns the oldest event that is kept with a greater number; there is one."""
