@@ -161,7 +161,13 @@ def _plain(
     def build(picture: Tensor, width: float, dropout: float) -> Tensor:
         x = layers.Rescaling(SCALE)(picture)
         for channels in convolutions:
-            x = layers.Conv2D(_wide(channels, width), 3, padding="same", activation="relu")(x)
+            x = layers.Conv2D(
+                _wide(channels, width),
+                3,
+                padding="same",
+                activation="relu",
+                kernel_initializer="he_normal",
+            )(x)
             x = layers.MaxPooling2D(2)(x)
         return _dense(x, dense, width, dropout, "relu")
 
@@ -174,7 +180,12 @@ def _dense(
     x = layers.Flatten()(x)
     for count in units:
         x = layers.Dropout(dropout)(x)
-        x = layers.Dense(max(1, round(count * width)), activation=activation)(x)
+        x = layers.Dense(
+            max(1, round(count * width)),
+            activation=activation,
+            # Without normalisation the deeper ones begin with no signal, and stay constant.
+            kernel_initializer="he_normal" if activation == "relu" else "glorot_uniform",
+        )(x)
     return x
 
 
@@ -210,9 +221,12 @@ def _load_backbone(network: keras.Model, path: Path) -> None:
         backbone.load_weights(path)
 
 
-def _load_detector(network: keras.Model, path: Path) -> None:
-    """Loads what a released face detector has learnt: it begins with the same layers."""
+def _load_learnt(network: keras.Model, path: Path) -> None:
+    """Loads a training of the same network, or a released face detector's first layers."""
     detector = keras.models.load_model(path, compile=False)
+    if detector.name == network.name:
+        network.set_weights(detector.get_weights())
+        return
     for kind in (layers.Conv2D, layers.DepthwiseConv2D, layers.BatchNormalization):
         ours, theirs = (_in_order_of_making(model, kind) for model in (network, detector))
         for layer, learnt in zip(ours, theirs, strict=False):
@@ -236,7 +250,7 @@ _FROM_SCRATCH = {"learning_rate": 1e-3, "weight_decay": 1e-4, "dropout": 0.3}
 _FINE_TUNED = {"learning_rate": 3e-4, "weight_decay": 1e-4, "epochs": 10, "batch": 32}
 
 ARCHITECTURES = {
-    "mask": Architecture(_mask, {}, _load_detector),
+    "mask": Architecture(_mask, {}, _load_learnt),
     "lenet": Architecture(_lenet, {**_FROM_SCRATCH, "size": 64}),
     "plain-4conv-3dense": Architecture(
         _plain((32, 64, 128, 128), (256, 128, 64)), {**_FROM_SCRATCH, "size": 96}

@@ -119,3 +119,15 @@ def test_weights_for_a_network_that_takes_none_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match="lenet takes no weights"):
         network.build_network("lenet", 64, weights=tmp_path / "any.keras")
+
+
+def test_a_training_is_begun_with_the_weights_of_another(
+    network: ModuleType, model: Any, crops: np.ndarray, tmp_path: Path
+) -> None:
+    model.save(tmp_path / "other.keras")
+
+    begun = network.build_network("mask", 112, weights=tmp_path / "other.keras")
+
+    np.testing.assert_allclose(
+        begun.predict(crops, verbose=0), model.predict(crops, verbose=0), atol=1e-5
+    )

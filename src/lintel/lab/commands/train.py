@@ -41,9 +41,9 @@ weights_option = click.option(
     "--weights",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Weights to begin with: for mask those of a face detector (models/face/face.keras), for"
-    " networks of Keras's own what keras.applications has without a top (.weights.h5, .h5,"
-    " .keras). Default: of chance.",
+    help="Weights to begin with: for mask those of a face detector (models/face/face.keras) or of"
+    " another training, for networks of Keras's own what keras.applications has without a top"
+    " (.weights.h5, .h5, .keras). Default: of chance.",
 )
 cache_option = click.option(
     "--cache",
