@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lintel.edge.errors import LintelError
+from lintel.edge.tasks.forecast.combination import Combination, median
 from lintel.edge.tasks.forecast.forecaster import FittedForecaster, Forecaster, predict_within
 from lintel.edge.tasks.forecast.metrics import DieboldMariano, diebold_mariano, mean_absolute_error
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries
@@ -59,12 +61,14 @@ class BacktestResult:
         origins: int64 (windows,), steps known at each.
         actual: float64 (windows, horizon), NaN where there is no value.
         forecasts: float64 (windows, horizon) by name of the model, in the order given.
+        failures: Why others gave none, by name.
     """
 
     plan: Plan
     origins: Integers
     actual: Floats
     forecasts: dict[str, Floats]
+    failures: dict[str, LintelError]
 
     def mean_absolute_error(self, name: str) -> float:
         """Returns the mean absolute error of a model over all steps of all windows."""
@@ -77,10 +81,14 @@ class BacktestResult:
             name: One.
             other: The other.
         """
-        return diebold_mariano(self._losses(name), self._losses(other), self.plan.overlap)
+        return diebold_mariano(self.losses(name), self.losses(other), self.plan.overlap)
 
-    def _losses(self, name: str) -> Floats:
-        """Returns the mean absolute error of each window, NaN where nothing of it is known."""
+    def losses(self, name: str) -> Floats:
+        """Returns the mean absolute error of each window, NaN where nothing of it is known.
+
+        Returns:
+            float64 (windows,).
+        """
         errors = np.abs(self.actual - self.forecasts[name])
         known = ~np.isnan(errors)
         counts = known.sum(axis=1)
@@ -94,7 +102,9 @@ def backtest(
     """Forecasts from every origin of a plan with every model.
 
     Models see nothing but the steps before the origin: whatever they fit, scale or fill is made of
-    these alone. Regressors are known beforehand, and seen up to the end of each window.
+    these alone. Regressors are known beforehand, and seen up to the end of each window. A model
+    that fails at one origin is left out of the result. The members of a combination are fitted
+    once, and not again for it.
 
     Args:
         series: The whole series.
@@ -104,16 +114,46 @@ def backtest(
     """
     origins = plan.origins(len(series))
     actual = np.stack([series.values[origin : origin + plan.horizon] for origin in origins])
-    forecasts = {
-        forecaster.name: np.empty((plan.windows, plan.horizon)) for forecaster in forecasters
-    }
-    fitted: dict[str, FittedForecaster] = {}
-    for window, origin in enumerate(origins):
+    forecasts: dict[str, Floats] = {}
+    failures: dict[str, LintelError] = {}
+    for forecaster in _singles(forecasters):
+        try:
+            forecasts[forecaster.name] = _forecast_all(series, forecaster, plan, regressors)
+        except LintelError as error:
+            failures[forecaster.name] = error
+    for forecaster in forecasters:
+        if isinstance(forecaster, Combination):
+            names = [member.name for member in forecaster.members]
+            failed = [failures[name] for name in names if name in failures]
+            if failed:
+                failures[forecaster.name] = failed[0]
+            else:
+                forecasts[forecaster.name] = median([forecasts[name] for name in names])
+    asked = {each.name: forecasts[each.name] for each in forecasters if each.name in forecasts}
+    return BacktestResult(plan, origins, actual, asked, failures)
+
+
+def _singles(forecasters: Sequence[Forecaster]) -> Sequence[Forecaster]:
+    """Returns the models without combinations, and the members of these, each once."""
+    singles: dict[str, Forecaster] = {}
+    for forecaster in forecasters:
+        if isinstance(forecaster, Combination):
+            singles |= {member.name: member for member in forecaster.members}
+        else:
+            singles[forecaster.name] = forecaster
+    return tuple(singles.values())
+
+
+def _forecast_all(
+    series: RegularSeries, forecaster: Forecaster, plan: Plan, regressors: Floats
+) -> Floats:
+    """Returns a model's forecasts from all origins: float64 (windows, horizon)."""
+    forecasts = np.empty((plan.windows, plan.horizon))
+    fitted: FittedForecaster | None = None
+    for window, origin in enumerate(plan.origins(len(series))):
         history = series.head(int(origin))
-        if window == 0 or (plan.refit_every and window % plan.refit_every == 0):
-            past = regressors[:origin]
-            fitted = {each.name: each.fit(history, plan.horizon, past) for each in forecasters}
+        if fitted is None or (plan.refit_every and window % plan.refit_every == 0):
+            fitted = forecaster.fit(history, plan.horizon, regressors[:origin])
         known = regressors[: origin + plan.horizon]
-        for name, model in fitted.items():
-            forecasts[name][window] = predict_within(model, history, plan.horizon, known)
-    return BacktestResult(plan, origins, actual, forecasts)
+        forecasts[window] = predict_within(fitted, history, plan.horizon, known)
+    return forecasts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class Combination:
 
     members: tuple[Forecaster, ...]
     name: str = "combination"
+    requires: ClassVar[str] = ""
 
     def shortest(self, series: RegularSeries, horizon: int) -> int:
         """See Forecaster."""
@@ -52,4 +54,13 @@ class FittedCombination:
     def predict(self, history: RegularSeries, horizon: int, regressors: Floats) -> Floats:
         """See FittedForecaster."""
         forecasts = [member.predict(history, horizon, regressors) for member in self.members]
-        return np.asarray(np.median(forecasts, axis=0), np.float64)
+        return median(forecasts)
+
+
+def median(forecasts: Sequence[Floats]) -> Floats:
+    """Returns the median of forecasts of the same steps.
+
+    Args:
+        forecasts: float64 arrays of the same shape.
+    """
+    return np.asarray(np.median(forecasts, axis=0), np.float64)

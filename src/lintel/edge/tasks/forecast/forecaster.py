@@ -33,6 +33,10 @@ class Forecaster(Protocol):
     def name(self) -> str:
         """What requests and results call it."""
 
+    @property
+    def requires(self) -> str:
+        """Name of the module that must be installed for it; empty: none."""
+
     def shortest(self, series: RegularSeries, horizon: int) -> int:
         """Returns how many steps of a series it must have been fitted to, at least.
 
@@ -52,6 +56,7 @@ class Forecaster(Protocol):
 
         Raises:
             ModelUnavailableError: A library that it needs is not installed.
+            InferenceFailedError: No such model can be fitted to this series.
         """
 
 

@@ -15,12 +15,27 @@ from lintel.edge.tasks.forecast.series import Floats
 MAXIMUM_WINDOWS = 500
 # How far the level of a quantile moves where all of a window lies on one side of it.
 _RATE = 0.02
+_FEWEST_WINDOWS = 10
 _LEAST_LEVEL, _MOST_LEVEL = 0.0005, 0.9995
 # Errors grow with the forecast not at all, like those of counts, or in proportion.
 _POWERS = (0.0, 0.5, 1.0)
 _FLOOR = 0.05
 # Steps of a horizon whose neighbours on each side help to tell how large errors are there.
 _STEPS_A_NEIGHBOUR = 20
+
+
+class Outcome(NamedTuple):
+    """A forecast that has come to pass.
+
+    Attributes:
+        first: Number of its first step.
+        mean: float64 (horizon,), the forecast.
+        actual: float64 (horizon,), what came, NaN where nothing did.
+    """
+
+    first: int
+    mean: Floats
+    actual: Floats
 
 
 class _Scores(NamedTuple):
@@ -68,25 +83,24 @@ class ConformalIntervals:
         self.levels = tuple(levels)
         self._lowest = lowest
         self._adapted = np.array(levels, np.float64)
-        self._means: deque[Floats] = deque(maxlen=MAXIMUM_WINDOWS)
-        self._actuals: deque[Floats] = deque(maxlen=MAXIMUM_WINDOWS)
+        self._outcomes: deque[Outcome] = deque(maxlen=MAXIMUM_WINDOWS)
         self._scores: _Scores | None = None
 
-    def observe(self, mean: Floats, actual: Floats) -> None:
+    def observe(self, outcome: Outcome, told: Floats) -> None:
         """Learns how a forecast turned out.
 
         Args:
-            mean: float64 (horizon,), the forecast.
-            actual: float64 (horizon,), what came, NaN where it is not known.
+            outcome: The forecast, and what came.
+            told: float64 (horizon, levels), the quantiles that were told of it.
         """
-        known = ~np.isnan(actual)
+        known = ~np.isnan(outcome.actual)
         if not known.any():
             return
-        if self._means:
-            below = actual[known, None] <= self.quantiles(mean)[known]
+        # Quantiles of a few errors say more about these than about the levels.
+        if len(self._outcomes) >= _FEWEST_WINDOWS:
+            below = outcome.actual[known, None] <= told[known]
             self._adapted += _RATE * (np.array(self.levels) - below.mean(axis=0))
-        self._means.append(mean)
-        self._actuals.append(actual)
+        self._outcomes.append(outcome)
         self._scores = None
 
     def quantiles(self, mean: Floats) -> Floats:
@@ -99,15 +113,55 @@ class ConformalIntervals:
             float64 (horizon, levels), not falling along the levels; NaN before any forecast has
             turned out.
         """
-        if not self._means:
+        if not self._outcomes:
             return np.full((len(mean), len(self.levels)), np.nan)
         if self._scores is None:
-            self._scores = _measure(np.stack(self._means), np.stack(self._actuals))
+            _, means, actuals = zip(*self._outcomes, strict=True)
+            self._scores = _measure(np.stack(means), np.stack(actuals))
         looked_up = np.clip(self._adapted, _LEAST_LEVEL, _MOST_LEVEL)
         # Levels that have moved past each other would have quantiles cross.
         scores = np.sort(_conformal_quantiles(self._scores.sorted, looked_up))
         quantiles = mean[:, None] + self._scores.sizes(mean)[:, None] * scores
         return np.asarray(np.maximum(quantiles, self._lowest))
+
+
+def replay(
+    outcomes: Sequence[Outcome], levels: Sequence[float], lowest: float = -np.inf
+) -> tuple[ConformalIntervals, Floats]:
+    """Goes through forecasts as if each were being given: with what had come to pass by then.
+
+    Args:
+        outcomes: Forecasts of as many steps each, in the order of time.
+        levels: Of the quantiles, between 0 and 1 and rising.
+        lowest: What no quantile may lie below: 0 for counts.
+
+    Returns:
+        Intervals that have seen all of them, and the quantiles that would have been told of each:
+        float64 (forecasts, horizon, levels), NaN where nothing had come to pass.
+    """
+    intervals = ConformalIntervals(levels, lowest)
+    told: list[Floats] = []
+    passed = 0
+    for outcome in outcomes:
+        while outcomes[passed].first + len(outcome.mean) <= outcome.first:
+            intervals.observe(outcomes[passed], told[passed])
+            passed += 1
+        told.append(intervals.quantiles(outcome.mean))
+    for index in range(passed, len(outcomes)):
+        intervals.observe(outcomes[index], told[index])
+    return intervals, np.stack(told)
+
+
+def outcomes_of(result: BacktestResult, model: str, first: int) -> Sequence[Outcome]:
+    """Returns the forecasts that a model gave in a backtest.
+
+    Args:
+        result: The backtest.
+        model: Name of the model.
+        first: Number of the first step of the series.
+    """
+    positions = (result.origins + first).tolist()
+    return tuple(map(Outcome, positions, result.forecasts[model], result.actual))
 
 
 def intervals_along(
@@ -120,23 +174,14 @@ def intervals_along(
 
     Args:
         result: The backtest.
-        model: Which model's.
+        model: Name of the model.
         levels: Of the quantiles, between 0 and 1 and rising.
         lowest: What no quantile may lie below: 0 for counts.
 
     Returns:
         float64 (windows, horizon, levels); NaN where nothing had come to pass.
     """
-    intervals = ConformalIntervals(levels, lowest)
-    forecasts = result.forecasts[model]
-    quantiles = np.empty((*forecasts.shape, len(levels)))
-    passed = 0
-    for window, origin in enumerate(result.origins):
-        while result.origins[passed] + result.plan.horizon <= origin:
-            intervals.observe(forecasts[passed], result.actual[passed])
-            passed += 1
-        quantiles[window] = intervals.quantiles(forecasts[window])
-    return quantiles
+    return replay(outcomes_of(result, model, 0), levels, lowest)[1]
 
 
 def _measure(means: Floats, actuals: Floats) -> _Scores:

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-from lintel.edge.errors import ModelUnavailableError
+import numpy as np
+
+from lintel.edge.errors import InferenceFailedError, ModelUnavailableError
 
 _WARNINGS = threading.Lock()
 
@@ -40,12 +42,22 @@ def has_library(module: str) -> bool:
 
 
 @contextmanager
-def without_warnings() -> Iterator[None]:
-    """Keeps what a library warns of while it fits out of the device's log.
+def fitting(model: str) -> Iterator[None]:
+    """Surrounds what a library does to fit a model.
 
-    A fit that has not converged is judged by its forecasts. Filters of warnings are the whole
-    process's: one thread at a time changes them.
+    What it warns of is kept out of the device's log: a fit that has not converged is judged by its
+    forecasts. Filters of warnings are the whole process's, so that one model is fitted at a time.
+
+    Args:
+        model: Which model is fitted.
+
+    Raises:
+        InferenceFailedError: The library cannot fit it to this series.
     """
-    with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    try:
+        with _WARNINGS, warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            yield
+    # The errors of NumPy's linear algebra and of XGBoost are among them.
+    except (ValueError, ArithmeticError, IndexError) as error:
+        raise InferenceFailedError(f"The model {model} cannot be fitted to this series.") from error

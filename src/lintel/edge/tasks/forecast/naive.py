@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ class Naive:
     """Repeats the last known value: the best there is for a random walk."""
 
     name: str = "naive"
+    requires: ClassVar[str] = ""
 
     def shortest(self, series: RegularSeries, horizon: int) -> int:
         """See Forecaster."""
@@ -47,6 +49,7 @@ class Drift:
     """
 
     name: str = "drift"
+    requires: ClassVar[str] = ""
 
     def shortest(self, series: RegularSeries, horizon: int) -> int:
         """See Forecaster."""
@@ -84,6 +87,7 @@ class SeasonalNaive:
     """
 
     name: str = "seasonal-naive"
+    requires: ClassVar[str] = ""
 
     def shortest(self, series: RegularSeries, horizon: int) -> int:
         """See Forecaster."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from lintel.edge.tasks.forecast.libraries import import_library, without_warnings
+from lintel.edge.tasks.forecast.libraries import fitting, import_library
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries
 
 # What lies before has no weight left, and time and memory are bounded.
@@ -38,6 +38,7 @@ class ExponentialSmoothing:
     """
 
     name: str = "exponential-smoothing"
+    requires: ClassVar[str] = "statsmodels"
 
     def shortest(self, series: RegularSeries, horizon: int) -> int:
         """See Forecaster."""
@@ -55,7 +56,7 @@ class ExponentialSmoothing:
             for is_trending in (False, True)
             for is_seasonal in ((False, True) if has_season else (False,))
         ]
-        with without_warnings():
+        with fitting(self.name):
             fits = [_fit(library, values, form, season) for form in forms]
         form, parameters, state = min(fits, key=lambda each: each[0])[1]
         return FittedSmoothing(library, form, season, parameters, series.first + len(series), state)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from lintel.edge.tasks.forecast.libraries import import_library, without_warnings
+from lintel.edge.tasks.forecast.libraries import fitting, import_library
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries
 
 # What lies before has no weight left, and time and memory are bounded.
@@ -29,6 +30,7 @@ class Theta:
     """
 
     name: str = "theta"
+    requires: ClassVar[str] = "statsmodels"
 
     def shortest(self, series: RegularSeries, horizon: int) -> int:
         """See Forecaster."""
@@ -41,7 +43,7 @@ class Theta:
         values = series.filled[-steps:]
         period = series.season_length
         has_season = period > 1
-        with without_warnings():
+        with fitting(self.name):
             model = library.ThetaModel(values, period=period, deseasonalize=has_season)
             fitted = model.fit()
             slope, smoothing = (float(each) for each in fitted.params)

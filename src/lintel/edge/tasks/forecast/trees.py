@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 from lintel.edge.tasks.forecast.features import FeatureMaker, History, Rows
 from lintel.edge.tasks.forecast.forest import Forest
-from lintel.edge.tasks.forecast.libraries import import_library
+from lintel.edge.tasks.forecast.libraries import fitting, import_library
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries
 from lintel.edge.tasks.forecast.zones import Integers
 
@@ -91,6 +91,7 @@ class Trees:
     """
 
     name: str = "xgboost"
+    requires: ClassVar[str] = "xgboost"
     threads: int = 2
 
     def shortest(self, series: RegularSeries, horizon: int) -> int:
@@ -99,7 +100,13 @@ class Trees:
 
     def fit(self, series: RegularSeries, horizon: int, regressors: Floats) -> FittedTreeEnsemble:
         """See Forecaster."""
-        library = import_library("xgboost", self.name)
+        library = import_library(self.requires, self.name)
+        with fitting(self.name):
+            return self._fit(library, series, horizon, regressors)
+
+    def _fit(
+        self, library: Any, series: RegularSeries, horizon: int, regressors: Floats
+    ) -> FittedTreeEnsemble:
         maker = FeatureMaker.for_series(series, regressors.shape[1])
         workshop = _Workshop(library, self.threads, series, regressors, maker)
         examples = make_examples(maker, series, regressors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class WindowForecaster:
     name: str
     output: ForecastOutput
     pool: SessionPool
+    requires: ClassVar[str] = ""
 
     @classmethod
     def from_package(cls, package: Package, pool: SessionPool) -> WindowForecaster:
