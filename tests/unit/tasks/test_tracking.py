@@ -58,15 +58,24 @@ class TestNumbers:
         one, other = Tracker(OPTIONS), Tracker(OPTIONS)
         for i in range(5):
             pair = [(moved(LEFT, 10 * i), 0.9), (moved(RIGHT, 10 * i), 0.9)]
-            straight = one.update(*zip(*pair, strict=True), i * STEP_S)
-            turned = other.update(*zip(*(pair if i == 0 else pair[::-1]), strict=True), i * STEP_S)
-            assert straight == turned
+            turned = pair if i == 0 else pair[::-1]
+            straight, turned_round = (
+                tracker.update([box for box, _ in found], [score for _, score in found], i * STEP_S)
+                for tracker, found in ((one, pair), (other, turned))
+            )
+            assert straight == turned_round
 
     def test_a_face_that_is_missed_for_a_while_comes_back_as_itself(self) -> None:
         frames: list[list[tuple[Box, float]]] = [[(moved(LEFT, 8 * i), 0.9)] for i in range(20)]
         frames[8:14] = [[]] * 6
         results = follow(Tracker(OPTIONS), frames)
         assert {track.id for tracks in results for track in tracks} == {1}
+
+    def test_who_stops_all_at_once_or_comes_in_bursts_is_still_the_same(self) -> None:
+        tracker = Tracker(OPTIONS)
+        for step in range(6):
+            tracker.update([moved(LEFT, 15 * step)], [0.9], step * 0.002)
+        assert [track.id for track in tracker.update([moved(LEFT, 80)], [0.9], 0.4)] == [1]
 
     def test_numbers_are_never_given_again(self) -> None:
         tracker = Tracker(OPTIONS)

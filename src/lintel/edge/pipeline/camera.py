@@ -27,7 +27,7 @@ Slot = Callable[[], AbstractContextManager[None]]
 
 # How often threads look up from waiting.
 _PATIENCE_S = 0.1
-_STOP_WITHIN_S = 5.0
+_STOP_WITHIN_S = 2.0
 # Frames that rates and latencies are taken over.
 _MEASURED_FRAMES = 60
 
@@ -251,14 +251,21 @@ class CameraPipeline:
 
     def _show_past(self) -> None:
         """Covers frames whole for as long as a look takes too long."""
-        while (since := self._looking_since) is not None and not self._stopping.is_set():
-            if time.monotonic() - since < self._stall_s:
-                return
-            frame = self._intake.take_newest(_PATIENCE_S)
+        if self._is_stalled():
+            logger.warning("looking at frames of %s takes too long: they are covered", self.name)
+        while self._is_stalled() and not self._stopping.is_set():
+            if not self._intake.wait(_PATIENCE_S):
+                if not self._intake.is_open:
+                    self._stopping.wait(_PATIENCE_S)
+                continue
+            # The look may have ended meanwhile: the frame is its then.
+            frame = self._intake.take_newest() if self._is_stalled() else None
             if frame is not None:
                 self._publish(Shot(frame, covered_whole=Reason.DETECTION_STALLED))
-            elif not self._intake.is_open:
-                self._stopping.wait(_PATIENCE_S)
+
+    def _is_stalled(self) -> bool:
+        since = self._looking_since
+        return since is not None and time.monotonic() - since >= self._stall_s
 
     def _publish(self, shot: Shot) -> None:
         """Blurs a frame and gives it to all who follow, unless a later one was given already."""

@@ -68,10 +68,15 @@ class Intake:
             self._changed.notify_all()
             return taken
 
-    def take_newest(self, timeout_s: float) -> Frame | None:
-        """Takes the newest frame alone, and drops those before it; None where none comes."""
+    def wait(self, timeout_s: float) -> bool:
+        """Waits for a frame without taking it; returns whether there is one."""
         with self._changed:
             self._changed.wait_for(lambda: self._frames or not self._is_open, timeout_s)
+            return bool(self._frames)
+
+    def take_newest(self) -> Frame | None:
+        """Takes the newest frame alone, and drops those before it; None where there is none."""
+        with self._changed:
             if not self._frames:
                 return None
             frame = self._frames.pop()

@@ -14,8 +14,8 @@ from lintel.edge.tasks.masks import MaskState, mask_states
 
 # What was read loses weight by e in this time: somebody may put a mask on.
 _MEMORY_S = 1.5
-# Readings, the old ones counted less, until anything is said.
-_ENOUGH = 2.5
+# Readings until anything is said.
+_ENOUGH = 3
 # How much surer than `min_probability` another state has to be to take the place of one that was
 # told, and how much less sure that one may become before it is taken back.
 _HYSTERESIS = 0.1
@@ -27,6 +27,7 @@ class _Vote:
 
     sums: NDArray[np.float64]
     weight: float
+    readings: int
     read_s: float
     state: MaskState
 
@@ -71,10 +72,11 @@ class MaskVotes:
         Returns:
             The verdict that now holds.
         """
-        vote = self._votes.setdefault(track, _Vote(np.zeros(3), 0.0, now_s, MaskState.UNSURE))
+        vote = self._votes.setdefault(track, _Vote(np.zeros(3), 0.0, 0, now_s, MaskState.UNSURE))
         kept = math.exp(-max(now_s - vote.read_s, 0) / _MEMORY_S)
         vote.sums = vote.sums * kept + probabilities
         vote.weight = vote.weight * kept + 1
+        vote.readings += 1
         vote.read_s = now_s
         vote.state = self._decide(vote)
         return _verdict(vote)
@@ -96,8 +98,7 @@ class MaskVotes:
         return now_s - vote.read_s >= self._every_s
 
     def _decide(self, vote: _Vote) -> MaskState:
-        # As long as evidence was gathered once, a pause does not take back what was said.
-        if vote.weight < _ENOUGH and vote.state is MaskState.UNSURE:
+        if vote.readings < _ENOUGH:
             return MaskState.UNSURE
         means = (vote.sums / vote.weight)[None]
         if vote.state is MaskState.UNSURE:

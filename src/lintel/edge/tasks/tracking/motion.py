@@ -18,6 +18,8 @@ Corners = NDArray[np.float64]
 _MEASURED_WITHIN = 0.06
 _FIRST_SPEED = 4.0
 _ACCELERATION = 4.0
+# Nobody runs faster past a camera; frames that come in bursts would make it seem so.
+_FASTEST = 15.0
 # Who is out of sight soon goes elsewhere: speed falls by e in this time.
 _SLOWING_S = 0.5
 _LEAST_SIDE = 1.0
@@ -71,7 +73,8 @@ class Motion:
         whole = self._variance + _MEASURED_WITHIN**2
         gain, speed_gain = self._variance / whole, self._covariance / whole
         self._place = self._place + gain * surprise
-        self._speed = self._speed + speed_gain * surprise
+        fastest = _FASTEST * max(float(np.sqrt(np.abs(self._place[2] * self._place[3]))), 1.0)
+        self._speed = np.clip(self._speed + speed_gain * surprise, -fastest, fastest)
         self._speed_variance -= speed_gain * self._covariance
         self._covariance *= 1 - gain
         self._variance *= 1 - gain

@@ -17,8 +17,9 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 # Boxes are made larger by this share of their sides before they are compared, first little, then
 # more: Yang et al., Hard to Track Objects with Irregular Motions and Similar Appearances? Make It
-# Easier by Buffering the Matching Space, 2023.
-_BUFFERS = (0.15, 0.5)
+# Easier by Buffering the Matching Space, 2023. Tracks are looked for where they are thought to be,
+# and at last where they were seen: who walks may stop.
+_PASSES = ((0.15, False), (0.5, False), (0.5, True))
 _LEAST_OVERLAP = 0.15
 # What an unseen face's cover grows on every side, in shares of its sides a second.
 _GROWTH_A_SECOND = 0.4
@@ -145,8 +146,9 @@ class Tracker:
         left: list[int] = []
         for part in (np.flatnonzero(sure).tolist(), np.flatnonzero(~sure).tolist()):
             waiting: list[int] = part
-            for buffer in _BUFFERS:
-                pairs = _pairs([track.motion.box for track in tracks], found[waiting], buffer)
+            for buffer, as_seen in _PASSES:
+                places = [track.seen_box if as_seen else track.motion.box for track in tracks]
+                pairs = _pairs(places, found[waiting], buffer)
                 for track_index, place in pairs:
                     index = waiting[place]
                     tracks[track_index].find(found[index], float(scores[index]), self._now_s)
