@@ -139,6 +139,20 @@ class ServiceNotFoundError(LintelError):
     reason = "SERVICE_NOT_FOUND"
 
 
+class CameraNotFoundError(LintelError):
+    """The device has no camera of that name, or none at all."""
+
+    code = "NOT_FOUND"
+    reason = "CAMERA_NOT_FOUND"
+
+
+class CameraUnavailableError(LintelError):
+    """The camera has given no picture yet, or none for too long; try again later."""
+
+    code = "UNAVAILABLE"
+    reason = "CAMERA_UNAVAILABLE"
+
+
 class ModelUnavailableError(LintelError):
     """The model is on the device but cannot run: not loaded yet, or no backend for it."""
 

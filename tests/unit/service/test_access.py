@@ -82,6 +82,8 @@ def test_the_metrics_page_stays_on_loopback_unless_insecure_is_written_out() -> 
         ("/lintel.v1.FaceService/BlurFaces", "infer"),
         ("/lintel.v1.MaskService/ClassifyMasks", "infer"),
         ("/lintel.v1.SomethingNew/Method", "infer"),
+        ("/lintel.v1.CameraService/TakeSnapshot", "watch"),
+        ("/lintel.v1.EventService/StreamEvents", "watch"),
     ],
 )
 def test_every_method_has_a_role(method: str, role: str | None) -> None:

@@ -24,7 +24,7 @@ from lintel.edge.errors import SettingsInvalidError
 ENVIRONMENT_PREFIX = "LINTEL_"
 MEBIBYTE = 1 << 20
 
-Role = Literal["monitor", "infer", "admin"]
+Role = Literal["monitor", "infer", "watch", "admin"]
 
 
 class Tls(Section, frozen=True):
@@ -55,8 +55,8 @@ class Token(Section, frozen=True):
         tuple[Role, ...],
         Meta(
             min_length=1,
-            description="What it may do: monitor (metadata), infer (all work), admin (models, and"
-            " deleting series).",
+            description="What it may do: monitor (metadata), infer (all work), watch (the device's"
+            " cameras and events), admin (models, and deleting series).",
         ),
     ]
 
@@ -80,7 +80,13 @@ class Server(Section, frozen=True):
         Meta(ge=0, le=4096, description="Requests that may wait for a worker; more are refused."),
     ] = 4
     max_streams: Annotated[
-        int, Meta(ge=1, le=1024, description="Video streams open at a time; more are refused.")
+        int,
+        Meta(
+            ge=1,
+            le=1024,
+            description="Streams open at a time, of videos sent here, and as many of those who"
+            " follow cameras and events; more are refused.",
+        ),
     ] = 8
     receive_timeout_s: Annotated[
         float,

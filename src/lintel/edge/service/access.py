@@ -37,6 +37,7 @@ MONITOR_METHODS = frozenset(
         "RepositoryIndex",
     )
 )
+WATCH_SERVICES = ("lintel.v1.CameraService", "lintel.v1.EventService")
 ADMIN_METHODS = frozenset(
     (
         "/inference.GRPCInferenceService/RepositoryModelLoad",
@@ -62,6 +63,8 @@ def role_for(method: str) -> Role | None:
         return "monitor"
     if method in ADMIN_METHODS:
         return "admin"
+    if service in WATCH_SERVICES:
+        return "watch"
     return "infer"
 
 

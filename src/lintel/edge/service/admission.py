@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -17,6 +18,8 @@ SHORTEST_RETRY_S = 0.05
 LONGEST_RETRY_S = 5.0
 # Weight of the newest request in the running mean of the time that work takes.
 SMOOTHING = 0.1
+# What a camera's frame waits for a slot.
+CAMERA_PATIENCE_S = 0.02
 
 
 class Caller(Protocol):
@@ -83,6 +86,24 @@ class Admission:
             spent = time.monotonic() - started
             self._mean_work_s += SMOOTHING * (spent - self._mean_work_s)
 
+    @contextmanager
+    def camera_slot(self) -> Iterator[None]:
+        """Holds a slot for work on a camera's frame, or soon goes on without one.
+
+        Calls and cameras share the device as long as there is room for both; a flood of calls
+        must not stop the door.
+        """
+        has_slot = True
+        try:
+            self._slots.get(timeout=CAMERA_PATIENCE_S)
+        except Empty:
+            has_slot = False
+        try:
+            yield
+        finally:
+            if has_slot:
+                self._slots.put(None)
+
     def overloaded(self) -> OverloadedError:
         """Makes the error of a call beyond the capacity.
 
@@ -131,6 +152,31 @@ class StreamRoom:
             yield
         finally:
             self._places.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The rooms for streams, so that none of a kind keeps others out.
+
+    Attributes:
+        streams: Of videos that are sent to the device.
+        followers: Of those who follow cameras and events.
+        watchers: Of those who watch the health.
+    """
+
+    streams: StreamRoom
+    followers: StreamRoom
+    watchers: StreamRoom
+
+    @classmethod
+    def of(cls, limit: int) -> Rooms:
+        """Makes rooms for so many streams each."""
+        return cls(*(StreamRoom(what, limit) for what in ("streams", "followers", "watchers")))
+
+    def close(self) -> None:
+        """Lets their threads go."""
+        for room in (self.streams, self.followers, self.watchers):
+            room.threads.shutdown(wait=False)
 
 
 def ensure_wanted(caller: Caller) -> None:

@@ -34,7 +34,7 @@ from lintel.edge.errors import (
     ResultTooLargeError,
 )
 from lintel.edge.service.access import Guard, role_for
-from lintel.edge.service.admission import Admission, StreamRoom
+from lintel.edge.service.admission import Admission, Rooms, StreamRoom
 from lintel.edge.service.slow_callers import SlowCallers
 from lintel.edge.service.status import UNEXPECTED, abort
 from lintel.edge.service.threads import refusing
@@ -96,8 +96,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         admission: The gate before unary work.
         guard: Checks tokens.
         slow_callers: Watches over requests being received and replies being sent.
-        streams: Room for streams.
-        watchers: Room for those who watch the health.
+        rooms: For streams.
         message_bytes: The largest reply.
         observers: Told of every finished call.
     """
@@ -107,8 +106,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         admission: Admission,
         guard: Guard,
         slow_callers: SlowCallers,
-        streams: StreamRoom,
-        watchers: StreamRoom,
+        rooms: Rooms,
         message_bytes: int,
         observers: tuple[Observer, ...] = (),
     ) -> None:
@@ -116,8 +114,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._admission = admission
         self._guard = guard
         self._slow_callers = slow_callers
-        self._streams = streams
-        self._watchers = watchers
+        self._rooms = rooms
         self._message_bytes = message_bytes
         self._observers = observers
         self._probe_threads = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
@@ -152,8 +149,12 @@ class CallInterceptor(grpc.ServerInterceptor):
             if method.startswith(ALWAYS_ANSWERED):
                 call.experimental_thread_pool = self._probe_threads
             return grpc.stream_unary_rpc_method_handler(call)
-        is_watch = handler.unary_stream is not None
-        room = self._watchers if is_watch else self._streams
+        if handler.unary_stream is None:
+            room = self._rooms.streams
+        elif method.startswith(ALWAYS_ANSWERED):
+            room = self._rooms.watchers
+        else:
+            room = self._rooms.followers
         behaviour: Any = self._stream(method, role, handler, room)
         behaviour.experimental_thread_pool = room.threads
         return grpc.stream_stream_rpc_method_handler(behaviour)

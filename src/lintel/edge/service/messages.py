@@ -175,6 +175,17 @@ def write_faces(result: WorkResult) -> list[face_pb2.Face]:
     return faces
 
 
+def write_verdict(state: MaskState, probabilities: Sequence[float]) -> face_pb2.MaskVerdict:
+    """Writes what is said of a mask; the probabilities are in the order of MASK_LABELS."""
+    worn, not_worn, worn_incorrectly = probabilities
+    return face_pb2.MaskVerdict(
+        state=MASK_STATES[state],
+        worn_probability=worn,
+        not_worn_probability=not_worn,
+        worn_incorrectly_probability=worn_incorrectly,
+    )
+
+
 def write_detections(result: WorkResult) -> face_pb2.FaceDetections:
     """Writes the faces of a picture with its size."""
     return face_pb2.FaceDetections(
@@ -299,15 +310,8 @@ def placed(field: str, read: Callable[[], Value]) -> Value:
 
 def _write_verdicts(masks: MaskVerdicts) -> list[face_pb2.MaskVerdict]:
     return [
-        face_pb2.MaskVerdict(
-            state=MASK_STATES[state],
-            worn_probability=worn,
-            not_worn_probability=not_worn,
-            worn_incorrectly_probability=worn_incorrectly,
-        )
-        for state, (worn, not_worn, worn_incorrectly) in zip(
-            masks.states, masks.probabilities.tolist(), strict=True
-        )
+        write_verdict(state, probabilities)
+        for state, probabilities in zip(masks.states, masks.probabilities.tolist(), strict=True)
     ]
 
 

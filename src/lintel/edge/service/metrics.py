@@ -14,6 +14,8 @@ from lintel.edge.errors import SettingsInvalidError
 from lintel.edge.runtime import Runtime
 from lintel.edge.service.admission import Admission
 from lintel.edge.service.calls import CallRecord
+from lintel.edge.service.door import Door
+from lintel.edge.service.door_metrics import DoorMetrics
 
 if TYPE_CHECKING:
     from threading import Thread
@@ -23,17 +25,19 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 
 class Metrics:
-    """Counts calls, and shows them with the counters that admission and models keep.
+    """Counts calls, and shows them with the counters that others keep.
 
     Args:
         admission: Whose calls in flight are shown.
         runtime: Whose models' counters are shown.
+        door: Whose cameras' counters are shown.
     """
 
-    def __init__(self, admission: Admission, runtime: Runtime) -> None:
+    def __init__(self, admission: Admission, runtime: Runtime, door: Door) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.registry.register(_Gauges(admission, runtime))
+        self.registry.register(DoorMetrics(door))
         self._calls = Counter(
             "lintel_calls", "Finished calls.", ["method", "code"], registry=self.registry
         )

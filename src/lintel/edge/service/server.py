@@ -20,8 +20,9 @@ from lintel.edge.errors import LintelError, SettingsInvalidError
 from lintel.edge.runtime import Runtime
 from lintel.edge.series import Recorder, open_recorder
 from lintel.edge.service import access, logs
-from lintel.edge.service.admission import Admission, StreamRoom
+from lintel.edge.service.admission import Admission, Rooms
 from lintel.edge.service.calls import CallInterceptor, CallLog, Observer
+from lintel.edge.service.door import Door
 from lintel.edge.service.faces import FaceServicer
 from lintel.edge.service.health import SERVICE_NAME as HEALTH_SERVICE
 from lintel.edge.service.health import HealthServicer
@@ -36,6 +37,8 @@ from lintel.edge.service.video import VideoServicer
 from lintel.edge.workbench import Workbench
 from lintel.inference import open_inference_pb2, open_inference_pb2_grpc
 from lintel.v1 import (
+    camera_pb2,
+    event_pb2,
     face_pb2,
     face_pb2_grpc,
     mask_pb2,
@@ -58,11 +61,17 @@ SERVICES = tuple(
         (statistics_pb2.DESCRIPTOR, "StatisticsService"),
         (video_pb2.DESCRIPTOR, "VideoService"),
         (series_pb2.DESCRIPTOR, "SeriesService"),
+        (camera_pb2.DESCRIPTOR, "CameraService"),
+        (event_pb2.DESCRIPTOR, "EventService"),
         (open_inference_pb2.DESCRIPTOR, "GRPCInferenceService"),
     )
 )
 FACE_SERVICE, MASK_SERVICE = SERVICES[:2]
 SERIES_SERVICE = series_pb2.DESCRIPTOR.services_by_name["SeriesService"].full_name
+DOOR_SERVICES = {
+    camera_pb2.DESCRIPTOR.services_by_name["CameraService"].full_name,
+    event_pb2.DESCRIPTOR.services_by_name["EventService"].full_name,
+}
 # Calls that may wait to be refused or to probe. Beyond, gRPC refuses them itself at once, without
 # details: in a flood a prompt answer and bounded memory are worth more than the hint.
 WAITING_TO_BE_REFUSED = 32
@@ -117,23 +126,22 @@ class DeviceServer:
         self._admission = Admission(workers, settings.server.max_queue)
         closing.callback(self._admission.threads.close)
         self._workbench = Workbench(self._runtime, settings)
+        self._door = Door(settings, self._runtime, self._recorder, self._admission.camera_slot)
+        closing.callback(self._door.stop)
         slow_callers = SlowCallers(
             settings.server.receive_timeout_s,
             settings.server.send_timeout_s,
             self._admission.threads.stand_in,
         )
         closing.callback(slow_callers.stop)
-        self._streams = StreamRoom("streams", settings.server.max_streams)
-        closing.callback(self._streams.threads.shutdown, wait=False)
-        self._watchers = StreamRoom("watchers", settings.server.max_streams)
-        closing.callback(self._watchers.threads.shutdown, wait=False)
+        rooms = Rooms.of(settings.server.max_streams)
+        closing.callback(rooms.close)
         self._health = HealthServicer(("", *SERVICES))
         self._interceptor = CallInterceptor(
             self._admission,
             access.Guard(settings.server.tokens),
             slow_callers,
-            self._streams,
-            self._watchers,
+            rooms,
             message_bytes(settings.server),
             self._start_metrics(closing),
         )
@@ -144,7 +152,7 @@ class DeviceServer:
             interceptors=[self._interceptor],
             options=channel_options(settings.server),
             maximum_concurrent_rpcs=self._admission.capacity
-            + 2 * settings.server.max_streams
+            + 3 * settings.server.max_streams
             + WAITING_TO_BE_REFUSED,
         )
         self._video = VideoServicer(
@@ -177,6 +185,7 @@ class DeviceServer:
         self._runtime.warm_up()
         if self._recorder is not None:
             _start_recorder(self._recorder)
+        self._door.start()
         self._interceptor.ready = True
         unserved = set() if self._runtime.finds_faces else {FACE_SERVICE}
         if not self._runtime.judges_masks:
@@ -187,6 +196,7 @@ class DeviceServer:
                     extra={"model": mask_model},
                 )
         unserved |= {SERIES_SERVICE} if self._recorder is None else set()
+        unserved |= DOOR_SERVICES if self._door.pipeline is None else set()
         self._health.start_serving({"", *SERVICES} - unserved)
         logger.info("serving", extra={"addresses": ", ".join(self.addresses)})
 
@@ -195,6 +205,7 @@ class DeviceServer:
         logger.info("draining", extra={"in_flight": self._admission.in_flight})
         self._health.drain()
         self._video.drain()
+        self._door.stop()
         self._server.stop(self._settings.server.drain_s).wait()
         self._interceptor.ready = False
         self._closing.close()
@@ -222,7 +233,7 @@ class DeviceServer:
         # The page costs memory and start-up time; only those who want it pay.
         from lintel.edge.service.metrics import Metrics  # noqa: PLC0415
 
-        metrics = Metrics(self._admission, self._runtime)
+        metrics = Metrics(self._admission, self._runtime, self._door)
         page, thread = metrics.listen(address)
         closing.callback(thread.join)
         closing.callback(page.server_close)
@@ -245,6 +256,7 @@ class DeviceServer:
         )
         video_pb2_grpc.add_VideoServiceServicer_to_server(self._video, server)
         series_pb2_grpc.add_SeriesServiceServicer_to_server(SeriesServicer(self._recorder), server)
+        self._door.add_to(server)
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
             InferenceServicer(self._runtime, lambda: self._interceptor.ready), server
         )

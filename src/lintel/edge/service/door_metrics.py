@@ -1,0 +1,85 @@
+"""Metrics of the cameras, read at each scrape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from lintel.edge.cameras import CameraState
+from lintel.edge.pipeline import CameraPipeline, DoorPipeline, FrameResult
+from lintel.edge.service.door import Door
+
+_CAMERA = ["camera"]
+
+
+class DoorMetrics(Collector):
+    """Shows what cameras count anyway; nothing where there are none.
+
+    Args:
+        door: The cameras.
+    """
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def collect(self) -> Iterator[Metric]:
+        """Yields the metrics of this moment."""
+        pipeline = self._door.pipeline
+        if pipeline is not None:
+            families = _Families()
+            for name, camera in pipeline.cameras.items():
+                families.add(camera, pipeline, self._door.newest[name].result())
+            yield from families.all
+
+
+class _Families:
+    """The metrics, to be filled camera by camera."""
+
+    def __init__(self) -> None:
+        self.all: list[Metric] = []
+        self._captured = self._counter("captured_frames", "Frames that came.")
+        self._dropped = self._counter("dropped_frames", "Frames that gave way to newer ones.")
+        self._failed = self._counter("failed_frames", "Frames that could not even be covered.")
+        self._covered = self._counter("covered_frames", "Frames covered whole.", "reason")
+        self._reopened = self._counter("reopenings", "Times that frames came again.")
+        self._streaming = self._gauge("streaming", "1 while frames come, else 0.")
+        self._age = self._gauge("frame_age_seconds", "Age of the newest frame.")
+        self._rate = self._gauge("frame_rate_hertz", "Frames a second that are shown.")
+        self._latency = self._gauge("latency_seconds", "Median from capture to blurred picture.")
+        self._stages = self._gauge("stage_seconds", "Stages of the newest frame.", "stage")
+        self._every = self._gauge("detect_every", "Faces are looked for in every n-th frame.")
+        self._entered = self._gauge("people_entered_today", "People who came in today.")
+        self._inside = self._gauge("people_inside", "People who came in today and did not go.")
+
+    def add(self, camera: CameraPipeline, door: DoorPipeline, newest: FrameResult | None) -> None:
+        """Adds what a camera counts, and where the time of its newest frame went."""
+        name, status, today = camera.name, camera.status(), door.today(camera.name)
+        source = status.camera
+        self._captured.add_metric([name], source.captured)
+        self._dropped.add_metric([name], status.dropped)
+        self._failed.add_metric([name], status.failed)
+        for reason, count in status.covered_whole.items():
+            self._covered.add_metric([name, reason.lower()], count)
+        self._reopened.add_metric([name], source.reopenings)
+        self._streaming.add_metric([name], float(source.state is CameraState.STREAMING))
+        if source.frame_age_s is not None:
+            self._age.add_metric([name], source.frame_age_s)
+        self._rate.add_metric([name], status.frame_rate_hz)
+        self._latency.add_metric([name], status.latency_s)
+        self._every.add_metric([name], status.detect_every)
+        self._entered.add_metric([name], today.entered)
+        self._inside.add_metric([name], today.inside)
+        for stage, spent_ns in newest.times.stages_ns.items() if newest is not None else ():
+            self._stages.add_metric([name, stage], spent_ns / 1e9)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> CounterMetricFamily:
+        family = CounterMetricFamily(f"lintel_camera_{name}", meaning, labels=[*_CAMERA, *labels])
+        self.all.append(family)
+        return family
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(f"lintel_camera_{name}", meaning, labels=[*_CAMERA, *labels])
+        self.all.append(family)
+        return family
