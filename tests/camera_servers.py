@@ -101,10 +101,11 @@ class MotionJpegServer:
 
     def cut(self) -> None:
         """Closes the connections that there are."""
-        for connection in self._sockets:
+        # Whoever connects anew meanwhile is in the new list.
+        connections, self._sockets = self._sockets, []
+        for connection in connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-        self._sockets.clear()
 
     def kill(self) -> None:
         """Ends the server and its connections; a new one may take its port."""
@@ -172,6 +173,10 @@ class RtspServer:
     def freeze(self) -> None:
         """Stops sending, and keeps every connection open."""
         os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Goes on after `freeze`."""
+        os.kill(self._process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """Ends it at once."""

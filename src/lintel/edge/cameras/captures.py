@@ -131,7 +131,9 @@ def open_rtsp(settings: CameraSettings) -> CaptureCamera:
     check_reachable(address, settings.open_timeout_s)
     properties = {
         "CAP_PROP_OPEN_TIMEOUT_MSEC": settings.open_timeout_s * 1000,
-        "CAP_PROP_READ_TIMEOUT_MSEC": settings.stall_timeout_s * 1000,
+        # Later than whoever watches: at its limit FFmpeg hands out the frame that it held back,
+        # which would pass for a sign of life.
+        "CAP_PROP_READ_TIMEOUT_MSEC": 2 * settings.stall_timeout_s * 1000,
         "CAP_PROP_N_THREADS": 1,
     }
     description = without_credentials(settings.source)

@@ -17,10 +17,11 @@ from lintel.edge.images.opencv import opencv
 
 # For network streams, and read by OpenCV at every opening, of clips too. TCP, since lost datagrams
 # smear frames. Without buffering and with a short look at the stream beforehand: a camera that sent
-# two key frames a second was open after 1.0 s in place of 2.2, and its frames arrived as they were
-# sent instead of 2 s late in bursts. With one thread, since frame threads delay by a frame each.
+# two key frames a second was open after 0.4 s in place of 2.2, and its frames arrived as they were
+# sent instead of 2 s late in bursts. A camera whose description lacks the parameters of its codec
+# needs a longer look: whoever has one sets OpenCV's variable himself.
 _STREAM_OPTIONS = (
-    "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay|analyzeduration;500000|probesize;200000"
+    "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay|analyzeduration;100000|probesize;200000"
 )
 # FFmpeg's av_log writes addresses, passwords and all, to standard error.
 _QUIET = "-8"

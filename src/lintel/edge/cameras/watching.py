@@ -32,8 +32,6 @@ _log = logging.getLogger(__name__)
 MOST_HANGING = 2
 # How often a reading is looked at: late ones are noticed at most this much later.
 _LOOK_EVERY_S = 0.1
-# What a reading that was interrupted gets to return in, before it counts as hanging.
-_GRACE_S = 0.5
 _RATE_OVER_FRAMES = 60
 
 
@@ -152,6 +150,7 @@ class WatchedCamera:
             self._changed.notify_all()
         if reader is not None:
             reader.let_go()
+            reader.over.wait(timeout_s)
         if self._watcher.is_alive():
             self._watcher.join(timeout_s)
 
@@ -209,7 +208,7 @@ class WatchedCamera:
                 dropped=self._dropped,
                 damaged=self._damaged,
                 reopenings=self._reopenings,
-                hanging=len(self._hanging),
+                hanging=sum(not reader.over.is_set() for reader in self._hanging),
                 fault=self._fault,
             )
 
@@ -249,15 +248,13 @@ class WatchedCamera:
         return reader.fault
 
     def _part_with(self, reader: Reader) -> None:
-        """Lets a reader go, and keeps account of it where it does not return."""
+        """Lets a reader go, and keeps account of it until it has returned."""
         with self._changed:
             self._reader = None
             self._damaged += reader.damaged
+            self._hanging.append(reader)
             self._changed.notify_all()
         reader.let_go()
-        if not reader.over.wait(_GRACE_S):
-            with self._changed:
-                self._hanging.append(reader)
 
     def _wait_for_hanging(self) -> None:
         while not self._stopping.is_set():

@@ -75,7 +75,7 @@ class Camera(Section, frozen=True):
     stall_timeout_s: Annotated[
         float,
         Meta(gt=0, le=600, description="Seconds without a frame until the camera is opened anew."),
-    ] = 2.0
+    ] = 1.5
     reopen_longest_s: Annotated[
         float,
         Meta(
@@ -84,7 +84,7 @@ class Camera(Section, frozen=True):
             description="Longest wait before a lost camera is tried again; waits begin at a"
             " quarter of a second and double.",
         ),
-    ] = 2.0
+    ] = 1.0
     lines: Annotated[
         tuple[CountingLine, ...],
         Meta(
