@@ -6,8 +6,9 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -32,12 +33,14 @@ class ScriptedCamera:
 
     description = "scripted"
     is_recording = False
+    made: ClassVar[list[ScriptedCamera]] = []
 
     def __init__(self, *script: int | Exception | Callable[[], None] | None) -> None:
         self._script = iter(script)
         self.released = threading.Event()
         self.hangs = threading.Event()
         self.closed = threading.Event()
+        self.made.append(self)
 
     def read(self) -> Frame:
         step = next(self._script, None)
@@ -57,6 +60,15 @@ class ScriptedCamera:
 
     def close(self) -> None:
         self.closed.set()
+
+
+@pytest.fixture(autouse=True)
+def _release() -> Iterator[None]:
+    """Lets no thread hang for longer than its test."""
+    yield
+    for camera in ScriptedCamera.made:
+        camera.released.set()
+    ScriptedCamera.made.clear()
 
 
 class Clock:

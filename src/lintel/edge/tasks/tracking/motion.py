@@ -21,7 +21,7 @@ _ACCELERATION = 4.0
 # Nobody runs faster past a camera; frames that come in bursts would make it seem so.
 _FASTEST = 15.0
 # Who is out of sight soon goes elsewhere: speed falls by e in this time.
-_SLOWING_S = 0.5
+_SLOWING_S = 0.8
 _LEAST_SIDE = 1.0
 
 

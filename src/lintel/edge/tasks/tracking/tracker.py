@@ -60,8 +60,8 @@ class Track(NamedTuple):
 
     Attributes:
         id: Its number, from 1; never given twice by one tracker.
-        box: Where the face is, or is thought to be: x_min, y_min, x_max, y_max in pixels. May
-            reach beyond the picture.
+        box: Where the face was found in this frame, or is thought to be: x_min, y_min, x_max,
+            y_max in pixels. May reach beyond the picture.
         cover: What to cover, likewise; holds the box and, in a frame where the face was found,
             what was found.
         score: Of the detection that it was last found by, 0 to 1.
@@ -122,7 +122,7 @@ class Tracker:
             InvalidArgumentError: The boxes are no boxes, the scores not one a box, or time went
                 backwards.
         """
-        found = as_boxes(boxes).astype(np.float64)
+        found = _in_order(as_boxes(boxes).astype(np.float64))
         ranks = np.asarray(scores, np.float64)
         if ranks.shape != (len(found),) or np.isnan(ranks).any():
             raise InvalidArgumentError("Scores must be one number a box.", field="scores")
@@ -193,12 +193,11 @@ class _Followed:
         self.seen_box, self.score, self.seen_s = box, score, now_s
 
     def as_of(self, now_s: float) -> Track:
-        box = self.motion.box
+        thought = self.motion.box
         unseen_s = now_s - self.seen_s
+        box = thought if unseen_s > 0 else self.seen_box
         # Whoever is not seen may have stopped, or gone on as before.
-        cover = _hull([box, self.seen_box])
-        if unseen_s > 0:
-            cover = _grow(cover, box, unseen_s)
+        cover = _grow(_hull([thought, self.seen_box]), thought, unseen_s)
         return Track(self.id, _as_box(box), _as_box(cover), self.score, unseen_s, self.is_told)
 
 
@@ -236,6 +235,12 @@ def _pairs(tracks: list[Corners], found: Corners, buffer: float) -> list[tuple[i
         return []
     pairs = match(expand(np.array(tracks), buffer), expand(found, buffer), _LEAST_OVERLAP)
     return [(int(track), int(place)) for track, place in pairs]
+
+
+def _in_order(boxes: Corners) -> Corners:
+    """Puts corners in the wrong order in order, as blur does."""
+    one, other = boxes[:, :2], boxes[:, 2:]
+    return np.hstack([np.minimum(one, other), np.maximum(one, other)])
 
 
 def _hull(boxes: Iterable[Corners]) -> Corners:
