@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lintel.edge.errors import LintelError
-from lintel.edge.tasks.forecast.combination import Combination, median
+from lintel.edge.tasks.forecast.combination import Combination, FittedCombination, median
 from lintel.edge.tasks.forecast.forecaster import FittedForecaster, Forecaster, predict_within
 from lintel.edge.tasks.forecast.metrics import DieboldMariano, diebold_mariano, mean_absolute_error
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries
@@ -61,13 +61,15 @@ class BacktestResult:
         origins: int64 (windows,), steps known at each.
         actual: float64 (windows, horizon), NaN where there is no value.
         forecasts: float64 (windows, horizon) by name of the model, in the order given.
-        failures: Why others gave none, by name.
+        fitted: The models as they were at the last origin, by name.
+        failures: Why others gave no forecasts, by name.
     """
 
     plan: Plan
     origins: Integers
     actual: Floats
     forecasts: dict[str, Floats]
+    fitted: dict[str, FittedForecaster]
     failures: dict[str, LintelError]
 
     def mean_absolute_error(self, name: str) -> float:
@@ -115,22 +117,24 @@ def backtest(
     origins = plan.origins(len(series))
     actual = np.stack([series.values[origin : origin + plan.horizon] for origin in origins])
     forecasts: dict[str, Floats] = {}
+    fitted: dict[str, FittedForecaster] = {}
     failures: dict[str, LintelError] = {}
-    for forecaster in _singles(forecasters):
+    for each in _singles(forecasters):
         try:
-            forecasts[forecaster.name] = _forecast_all(series, forecaster, plan, regressors)
+            forecasts[each.name], fitted[each.name] = _forecast(series, each, plan, regressors)
         except LintelError as error:
-            failures[forecaster.name] = error
-    for forecaster in forecasters:
-        if isinstance(forecaster, Combination):
-            names = [member.name for member in forecaster.members]
+            failures[each.name] = error
+    for each in forecasters:
+        if isinstance(each, Combination):
+            names = [member.name for member in each.members]
             failed = [failures[name] for name in names if name in failures]
             if failed:
-                failures[forecaster.name] = failed[0]
+                failures[each.name] = failed[0]
             else:
-                forecasts[forecaster.name] = median([forecasts[name] for name in names])
+                forecasts[each.name] = median([forecasts[name] for name in names])
+                fitted[each.name] = FittedCombination([fitted[name] for name in names])
     asked = {each.name: forecasts[each.name] for each in forecasters if each.name in forecasts}
-    return BacktestResult(plan, origins, actual, asked, failures)
+    return BacktestResult(plan, origins, actual, asked, fitted, failures)
 
 
 def _singles(forecasters: Sequence[Forecaster]) -> Sequence[Forecaster]:
@@ -144,16 +148,17 @@ def _singles(forecasters: Sequence[Forecaster]) -> Sequence[Forecaster]:
     return tuple(singles.values())
 
 
-def _forecast_all(
+def _forecast(
     series: RegularSeries, forecaster: Forecaster, plan: Plan, regressors: Floats
-) -> Floats:
-    """Returns a model's forecasts from all origins: float64 (windows, horizon)."""
+) -> tuple[Floats, FittedForecaster]:
+    """Returns a model's forecasts from all origins, and the model as it was at the last."""
     forecasts = np.empty((plan.windows, plan.horizon))
-    fitted: FittedForecaster | None = None
-    for window, origin in enumerate(plan.origins(len(series))):
-        history = series.head(int(origin))
-        if fitted is None or (plan.refit_every and window % plan.refit_every == 0):
+    origins = plan.origins(len(series)).tolist()
+    fitted = forecaster.fit(series.head(origins[0]), plan.horizon, regressors[: origins[0]])
+    for window, origin in enumerate(origins):
+        history = series.head(origin)
+        if window and plan.refit_every and window % plan.refit_every == 0:
             fitted = forecaster.fit(history, plan.horizon, regressors[:origin])
         known = regressors[: origin + plan.horizon]
         forecasts[window] = predict_within(fitted, history, plan.horizon, known)
-    return forecasts
+    return forecasts, fitted

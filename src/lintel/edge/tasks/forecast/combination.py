@@ -56,6 +56,10 @@ class FittedCombination:
         forecasts = [member.predict(history, horizon, regressors) for member in self.members]
         return median(forecasts)
 
+    def refit(self, series: RegularSeries, regressors: Floats) -> FittedForecaster:
+        """See FittedForecaster."""
+        return FittedCombination([member.refit(series, regressors) for member in self.members])
+
 
 def median(forecasts: Sequence[Floats]) -> Floats:
     """Returns the median of forecasts of the same steps.

@@ -155,7 +155,8 @@ class ForecastingEngine:
         model, reason = selection.forecaster, selection.reason
         naive = selection.naive.fit(series, horizon, past)
         try:
-            fitted = model.fit(series, horizon, past)
+            earlier = selection.result and selection.result.fitted.get(model.name)
+            fitted = earlier.refit(series, past) if earlier else model.fit(series, horizon, past)
         except LintelError:
             if asked:
                 raise

@@ -25,6 +25,17 @@ class FittedForecaster(Protocol):
             float64 (horizon,).
         """
 
+    def refit(self, series: RegularSeries, regressors: Floats) -> FittedForecaster:
+        """Fits the same kind of model to a series that has grown: what was chosen stays chosen.
+
+        Args:
+            series: The series that the model was fitted to, longer or not.
+            regressors: float64 (len(series), R), as many columns as were fitted.
+
+        Raises:
+            InferenceFailedError: It cannot be fitted.
+        """
+
 
 class Forecaster(Protocol):
     """A kind of model."""

@@ -14,7 +14,7 @@ from lintel.edge.tasks.forecast.series import Floats
 
 MAXIMUM_WINDOWS = 500
 # How far the level of a quantile moves where all of a window lies on one side of it.
-_RATE = 0.02
+_RATE = 0.04
 _FEWEST_WINDOWS = 10
 _LEAST_LEVEL, _MOST_LEVEL = 0.0005, 0.9995
 # Errors grow with the forecast not at all, like those of counts, or in proportion.
@@ -99,7 +99,10 @@ class ConformalIntervals:
         # Quantiles of a few errors say more about these than about the levels.
         if len(self._outcomes) >= _FEWEST_WINDOWS:
             below = outcome.actual[known, None] <= told[known]
-            self._adapted += _RATE * (np.array(self.levels) - below.mean(axis=0))
+            # Windows that overlap tell the same again: together they weigh as much as one.
+            new = (outcome.first - self._outcomes[-1].first) / len(outcome.mean)
+            missed = np.array(self.levels) - below.mean(axis=0)
+            self._adapted += _RATE * min(new, 1.0) * missed
         self._outcomes.append(outcome)
         self._scores = None
 

@@ -40,6 +40,10 @@ class Naive:
         """See FittedForecaster."""
         return np.full(horizon, last_known(history.values))
 
+    def refit(self, series: RegularSeries, regressors: Floats) -> FittedForecaster:
+        """See FittedForecaster."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
@@ -77,6 +81,10 @@ class Drift:
         slope = rise / (last - first) if last > first else 0.0
         steps = np.arange(len(history), len(history) + horizon) - last
         return np.asarray(history.values[last] + slope * steps, np.float64)
+
+    def refit(self, series: RegularSeries, regressors: Floats) -> FittedForecaster:
+        """See FittedForecaster."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,10 @@ class FittedSeasonalNaive:
         """See FittedForecaster."""
         last = fill_gaps(history.values, self.season_length)[-self.season_length :]
         return np.resize(last, horizon)
+
+    def refit(self, series: RegularSeries, regressors: Floats) -> FittedForecaster:
+        """See FittedForecaster."""
+        return self
 
 
 def _error_of_repetition(values: Floats, season_length: int) -> float:

@@ -48,18 +48,15 @@ class ExponentialSmoothing:
     def fit(self, series: RegularSeries, horizon: int, regressors: Floats) -> FittedSmoothing:
         """See Forecaster."""
         library = import_library("statsmodels.tsa.exponential_smoothing.ets", self.name)
-        values = np.ascontiguousarray(series.filled[-MAXIMUM_STEPS:])
         has_season = 1 < series.season_length <= MAXIMUM_SEASON_LENGTH
-        season = series.season_length if has_season else 1
         forms = [
             _Form(is_trending, is_seasonal)
             for is_trending in (False, True)
             for is_seasonal in ((False, True) if has_season else (False,))
         ]
         with fitting(self.name):
-            fits = [_fit(library, values, form, season) for form in forms]
-        form, parameters, state = min(fits, key=lambda each: each[0])[1]
-        return FittedSmoothing(library, form, season, parameters, series.first + len(series), state)
+            fits = [_fit(library, series, form) for form in forms]
+        return min(fits, key=lambda each: each[0])[1]
 
 
 class _State(NamedTuple):
@@ -101,21 +98,27 @@ class FittedSmoothing:
         slopes = np.cumsum(damping ** np.arange(1, horizon + 1))
         return np.asarray(state.level + state.slope * slopes + np.resize(state.season, horizon))
 
+    def refit(self, series: RegularSeries, regressors: Floats) -> FittedSmoothing:
+        """See FittedForecaster."""
+        with fitting(ExponentialSmoothing().name):
+            return _fit(self.library, series, self.form)[1]
 
-def _fit(
-    library: Any, values: Floats, form: _Form, season_length: int
-) -> tuple[float, tuple[_Form, Floats, _State]]:
-    """Fits one form, and returns its information criterion with what it has come to."""
+
+def _fit(library: Any, series: RegularSeries, form: _Form) -> tuple[float, FittedSmoothing]:
+    """Fits one form, and returns its information criterion with it."""
+    season_length = series.season_length if form.is_seasonal else 1
+    values = series.filled[-MAXIMUM_STEPS:]
     model = _model(library, values, form, season_length)
     parameters = model.fit(disp=False, maxiter=_MOST_ITERATIONS, return_params=True)
     count = model.k_params + 1
     room = max(len(values) - count - 1, 1)
     criterion = -2 * model.loglike(parameters) + 2 * count + 2 * count * (count + 1) / room
-    state = _last_state(model, parameters, form, np.zeros(season_length))
     if not np.isfinite(criterion):
         # A series that never changes leaves no error to take the logarithm of.
         criterion = -np.inf
-    return criterion, (form, parameters, state)
+    state = _last_state(model, parameters, form, np.zeros(season_length))
+    end = series.first + len(series)
+    return criterion, FittedSmoothing(library, form, season_length, parameters, end, state)
 
 
 def _model(

@@ -97,6 +97,10 @@ class FittedTheta:
         forecast = level + _TREND_WEIGHT * self.slope * steps
         return forecast * future if self.is_multiplicative else forecast + future
 
+    def refit(self, series: RegularSeries, regressors: Floats) -> FittedTheta:
+        """See FittedForecaster."""
+        return Theta().fit(series, 1, regressors)
+
     def _age(self, count: int) -> float:
         """Returns the mean age of what the level is made of, which the trend has outrun."""
         if self.smoothing <= 0:

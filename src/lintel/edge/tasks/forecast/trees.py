@@ -26,6 +26,8 @@ _FEWEST_STEPS = 100
 _SEASONS_NEEDED = 3
 _TAIL_SHARE = 0.1
 _VALIDATION_WINDOWS = 48
+# Over all windows: what choosing a way may cost at long horizons.
+_VALIDATION_STEPS = 2_000
 _MOST_ROUNDS = 800
 _PATIENCE = 40
 # What has no more than so many times the least error is averaged with it: two bases are nearly the
@@ -121,7 +123,8 @@ class Trees:
             errors = [workshop.error_of_many(candidates, horizon) for candidates, _ in ways]
             ways = _near_best(ways, errors, _NEAR_WAY)
         return FittedTreeEnsemble(
-            tuple(workshop.finish(each, examples) for way, examples in ways for each in way)
+            tuple(workshop.finish(each, examples) for way, examples in ways for each in way),
+            self,
         )
 
 
@@ -131,14 +134,33 @@ class FittedTreeEnsemble:
 
     Attributes:
         members: The trees, the best first within each way of forecasting several steps.
+        kind: What they were fitted as.
     """
 
     members: tuple[FittedTrees, ...]
+    kind: Trees
 
     def predict(self, history: RegularSeries, horizon: int, regressors: Floats) -> Floats:
         """See FittedForecaster."""
         forecasts = [member.predict(history, horizon, regressors) for member in self.members]
         return np.asarray(np.mean(forecasts, axis=0), np.float64)
+
+    def refit(self, series: RegularSeries, regressors: Floats) -> FittedTreeEnsemble:
+        """See FittedForecaster: bases, ways and the number of trees stay."""
+        library = import_library(self.kind.requires, self.kind.name)
+        maker = FeatureMaker.for_series(series, regressors.shape[1])
+        workshop = _Workshop(library, self.kind.threads, series, regressors, maker)
+        with fitting(self.kind.name):
+            members = [
+                workshop.train(
+                    make_examples(maker, series, regressors, each.direct_steps),
+                    each.base,
+                    each.direct_steps,
+                    len(each.forest.roots),
+                )
+                for each in self.members
+            ]
+        return FittedTreeEnsemble(tuple(members), self.kind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,25 +273,31 @@ class _Workshop:
 
     def error_of_many(self, candidates: Sequence[_Candidate], horizon: int) -> float:
         """Returns the mean absolute error of their mean over windows in the last tenth."""
-        fitted = FittedTreeEnsemble(tuple(self._fitted(each, each.booster) for each in candidates))
+        members = [self._fitted(each.booster, each.base, each.direct_steps) for each in candidates]
         last = len(self.series) - horizon
         first = min(int(len(self.series) * (1 - _TAIL_SHARE)), last)
+        windows = min(_VALIDATION_WINDOWS, max(_VALIDATION_STEPS // horizon, 1))
         errors = []
-        for origin in np.unique(np.linspace(first, last, _VALIDATION_WINDOWS, dtype=int)):
+        for origin in np.unique(np.linspace(first, last, windows, dtype=int)):
             end = origin + horizon
-            forecast = fitted.predict(self.series.head(origin), horizon, self.regressors[:end])
-            errors.append(np.abs(forecast - self.series.values[origin:end]))
+            history, known = self.series.head(origin), self.regressors[:end]
+            forecasts = [member.predict(history, horizon, known) for member in members]
+            errors.append(np.abs(np.mean(forecasts, axis=0) - self.series.values[origin:end]))
         return float(np.nanmean(errors))
 
     def finish(self, candidate: _Candidate, examples: Examples) -> FittedTrees:
         """Fits the trees of a candidate to everything."""
         rounds = int(candidate.booster.num_boosted_rounds() * _MORE_ROUNDS) + 1
-        matrix = self._matrix(examples, candidate.base)
-        return self._fitted(candidate, self.library.train(self._parameters, matrix, rounds))
+        return self.train(examples, candidate.base, candidate.direct_steps, rounds)
 
-    def _fitted(self, candidate: _Candidate, booster: xgboost.Booster) -> FittedTrees:
+    def train(self, examples: Examples, base: Base, direct_steps: int, rounds: int) -> FittedTrees:
+        """Fits so many trees to examples."""
+        booster = self.library.train(self._parameters, self._matrix(examples, base), rounds)
+        return self._fitted(booster, base, direct_steps)
+
+    def _fitted(self, booster: xgboost.Booster, base: Base, direct_steps: int) -> FittedTrees:
         forest = Forest.from_xgboost(bytes(booster.save_raw("json")))
-        return FittedTrees(self.maker, candidate.base, candidate.direct_steps, forest, booster)
+        return FittedTrees(self.maker, base, direct_steps, forest, booster)
 
     @property
     def _parameters(self) -> dict[str, Any]:

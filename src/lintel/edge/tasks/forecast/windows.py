@@ -79,6 +79,10 @@ class WindowForecaster:
             known = np.concatenate([known, self._run(known[-output.window :])])
         return known[output.window : output.window + horizon] / output.scale + output.mean
 
+    def refit(self, series: RegularSeries, regressors: Floats) -> WindowForecaster:
+        """See FittedForecaster: there is nothing to fit."""
+        return self
+
     def _run(self, window: Floats) -> Floats:
         try:
             with self.pool.lease() as session:
