@@ -206,6 +206,10 @@ def _transferred(name: str, scaling: str) -> Callable[[Tensor, float, float], Te
         base = getattr(keras.applications, name)(
             include_top=False, weights=None, input_shape=picture.shape[1:], name=BACKBONE
         )
+        for layer in base.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                # As in `_normalise`: short trainings end before the library's 0.99 catches up.
+                layer.momentum = 0.9
         x = layers.GlobalAveragePooling2D(name="features")(base(x))
         return layers.Dropout(dropout)(x)
 

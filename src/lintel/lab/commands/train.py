@@ -146,7 +146,7 @@ def tell_epoch(epoch: Epoch, total: int) -> None:
     """Says what an epoch came to."""
     val = epoch.val
     click.echo(
-        f"epoch {epoch.epoch}/{total}, {epoch.seconds:.0f} s: loss {epoch.loss:.4f},"
+        f"epoch {epoch.epoch}/{total}, {epoch.seconds:.0f} CPU s: loss {epoch.loss:.4f},"
         f" accuracy {epoch.accuracy:.4f}; val loss {val.loss:.4f}, accuracy {val.accuracy:.4f},"
         f" macro-F1 {val.macro_f1:.4f}, two classes {val.two_class_accuracy:.4f}"
     )

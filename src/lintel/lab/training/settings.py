@@ -28,7 +28,7 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
         batch: Faces a step.
         learning_rate: The highest; it rises over the first steps and falls as a cosine.
         weight_decay: Of AdamW.
-        minutes: Stop after the epoch in which so many have passed; 0: never.
+        minutes: Stop after the epoch in which so much processor time has passed; 0: never.
         loss: "cross-entropy"; "focal" (T.-Y. Lin et al., Focal Loss for Dense Object Detection,
             2017); "logit-adjusted" (A. K. Menon et al., Long-Tail Learning via Logit Adjustment,
             2021).

@@ -40,7 +40,7 @@ class Epoch:
 
     Attributes:
         epoch: Its number, from 1.
-        seconds: That it took.
+        seconds: Of processor time that it took: what else runs does not count.
         loss: On what was shown, changed as it was.
         accuracy: On the same.
         val: On the val split, by the averaged model.
@@ -209,7 +209,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._began = time.monotonic()
+        self._began = time.process_time()
         # The state of dropout's chance is not kept: a training that goes on is to drop the same.
         for layer in self.model.layers:
             chance = getattr(layer, "seed_generator", None)
@@ -219,7 +219,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs or {}
         val = judge(predict(self._averaged.average, self._val.pixels), self._val.classes)
-        seconds = time.monotonic() - self._began
+        seconds = time.process_time() - self._began
         done = Epoch(epoch + 1, seconds, logs["loss"], logs["accuracy"], val)
         self.history.append(done)
         _save(self._averaged.average, self._out / MODEL)
