@@ -17,6 +17,7 @@ from msgspec import Meta, field
 
 from lintel.edge import tables
 from lintel.edge.config.cameras import Camera
+from lintel.edge.config.notify import Mqtt, Webhook
 from lintel.edge.config.pipeline import Pipeline
 from lintel.edge.config.section import Section
 from lintel.edge.errors import SettingsInvalidError
@@ -284,6 +285,8 @@ class Settings(Section, frozen=True):
         tuple[Camera, ...], Meta(description="The cameras, each under [[cameras]].")
     ] = ()
     pipeline: Pipeline = field(default_factory=Pipeline)
+    mqtt: Mqtt = field(default_factory=Mqtt)
+    webhook: Webhook = field(default_factory=Webhook)
     models: Models = field(default_factory=Models)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)

@@ -6,7 +6,6 @@ import errno
 import fcntl
 import hashlib
 import hmac
-import ipaddress
 import os
 import socket
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import grpc
 
 from lintel.edge.config import Role, Settings, Tls, Token
+from lintel.edge.config.addresses import is_this_machine
 from lintel.edge.errors import (
     PermissionDeniedError,
     SettingsInvalidError,
@@ -108,13 +108,7 @@ def is_local(address: str) -> bool:
     """Tells whether only this machine can reach an address: a Unix socket or loopback."""
     if address.startswith("unix:"):
         return True
-    host = address.rpartition(":")[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_this_machine(address.rpartition(":")[0])
 
 
 @contextmanager

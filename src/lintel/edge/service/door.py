@@ -7,6 +7,7 @@ import logging
 import grpc
 
 from lintel.edge.config import Settings
+from lintel.edge.notify import Delivery, Notifier
 from lintel.edge.pipeline import DoorPipeline, Slot
 from lintel.edge.runtime import Runtime
 from lintel.edge.series import Recorder
@@ -29,6 +30,7 @@ class Door:
     Attributes:
         pipeline: The cameras; None where there are none.
         newest: Their newest frames, by their names.
+        deliveries: To those who are told of events.
 
     Raises:
         LintelError: The settings of cameras are wrong, or there is no face model.
@@ -44,6 +46,10 @@ class Door:
         self.newest = {name: Newest(camera) for name, camera in cameras.items()}
         self._cameras = CameraServicer(self.pipeline, self.newest)
         self._events = EventServicer(self.pipeline)
+        self._notifier = Notifier(settings, self.pipeline) if self.pipeline is not None else None
+        self.deliveries: tuple[Delivery, ...] = (
+            self._notifier.deliveries if self._notifier is not None else ()
+        )
         self._is_started = False
 
     def add_to(self, server: grpc.Server) -> None:
@@ -53,8 +59,9 @@ class Door:
 
     def start(self) -> None:
         """Opens the cameras."""
-        if self.pipeline is not None:
+        if self.pipeline is not None and self._notifier is not None:
             self._is_started = True
+            self._notifier.start()
             self.pipeline.start()
             logger.info("watching", extra={"cameras": ", ".join(self.pipeline.cameras)})
 
@@ -62,6 +69,7 @@ class Door:
         """Closes the cameras, ends all streams, and writes down what happened."""
         self._cameras.drain()
         self._events.drain()
-        if self.pipeline is not None and self._is_started:
+        if self.pipeline is not None and self._notifier is not None and self._is_started:
             self._is_started = False
+            self._notifier.stop()
             self.pipeline.stop()

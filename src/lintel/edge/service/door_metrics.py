@@ -1,13 +1,14 @@
-"""Metrics of the cameras, read at each scrape."""
+"""Metrics of the cameras, and of the deliveries of events, read at each scrape."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from lintel.edge.cameras import CameraState
+from lintel.edge.notify import Delivery
 from lintel.edge.pipeline import CameraPipeline, DoorPipeline, FrameResult
 from lintel.edge.service.door import Door
 
@@ -32,6 +33,26 @@ class DoorMetrics(Collector):
             for name, camera in pipeline.cameras.items():
                 families.add(camera, pipeline, self._door.newest[name].result())
             yield from families.all
+            yield from _deliveries(self._door.deliveries)
+
+
+def _deliveries(deliveries: Iterable[Delivery]) -> Iterator[Metric]:
+    events = CounterMetricFamily(
+        "lintel_notified_events", "Events that were told, or not.", labels=["to", "outcome"]
+    )
+    failures = CounterMetricFamily(
+        "lintel_notify_failures", "Tries to tell an event that failed.", labels=["to"]
+    )
+    waiting = GaugeMetricFamily(
+        "lintel_notify_waiting", "Events that are not told yet.", labels=["to"]
+    )
+    for status in (delivery.status() for delivery in deliveries):
+        events.add_metric([status.name, "delivered"], status.delivered)
+        events.add_metric([status.name, "missed"], status.missed)
+        events.add_metric([status.name, "refused"], status.refused)
+        failures.add_metric([status.name], status.failures)
+        waiting.add_metric([status.name], status.waiting)
+    yield from (events, failures, waiting)
 
 
 class _Families:
