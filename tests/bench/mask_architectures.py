@@ -48,7 +48,7 @@ def main() -> None:
         folder = Path(made)
         rows = {run.name: _judge(run, faces, arguments.split) for run in trained}
         files = {run.name: _convert(run / "model.keras", folder, faces, run) for run in trained}
-        files[REFERENCE] = _reference(folder)
+        files[REFERENCE] = convert_reference(folder)
         latencies = _time(files)
         print(
             "| training | pixels | parameters | epochs | minutes | two classes | accuracy", end=""
@@ -97,17 +97,19 @@ def _convert(model: Path, folder: Path, faces: tuple[Face, ...], run: Path) -> P
     return SourceModel(model).convert(folder / f"{run.name}.tflite", "int8", examples).file
 
 
-def _reference(folder: Path) -> Path:
+def convert_reference(folder: Path, precision: str = "int8") -> Path:
+    """Converts MobileNetV2 at 224 x 224, of random weights and three classes."""
     import keras
 
     base = keras.applications.MobileNetV2(
         include_top=False, weights=None, input_shape=(224, 224, 3), pooling="avg"
     )
     model = folder / "reference.keras"
-    keras.Model(base.inputs[0], keras.layers.Dense(3)(base.output)).save(model)
+    keras.Model(base.inputs[0], keras.layers.Dense(3, name="logits")(base.output)).save(model)
     random = np.random.default_rng(1)
     examples = list(random.uniform(-1, 1, (8, 224, 224, 3)).astype(np.float32))
-    return SourceModel(model).convert(folder / "reference.tflite", "int8", examples).file
+    made = folder / f"reference-{precision}.tflite"
+    return SourceModel(model).convert(made, precision, examples).file
 
 
 def _time(files: dict[str, Path]) -> dict[str, np.ndarray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -15,6 +14,7 @@ from lintel.edge.packages import AUTO, MASK_LABELS, ClassesOutput, Package
 from lintel.edge.tasks.masks import MaskClassifier, crop_faces
 from lintel.lab.errors import LabError
 from lintel.lab.evaluation import describe_model, find_package, open_model
+from lintel.lab.training.backend import start_keras
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Probabilities: TypeAlias = NDArray[np.float64]
@@ -138,9 +138,8 @@ def load_keras(path: Path) -> Any:
     """
     if not path.is_file():
         raise LabError(f"There is no file {path}.")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
+        start_keras()
         import keras  # noqa: PLC0415 -- takes seconds
     except ModuleNotFoundError as error:
         raise LabError("Keras models need Keras: pip install 'lintel[convert]'.") from error

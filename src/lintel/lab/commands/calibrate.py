@@ -30,7 +30,7 @@ Examples:
 @click.argument("package", metavar="PACKAGE")
 @data_options
 def calibrate(package: str, data: Path, **options: Any) -> None:
-    """Has a model's scores mean what they say: shares of what is right among what is scored alike.
+    """Fits a model's scores to the share that is right among what is scored alike.
 
     PACKAGE is a folder with model.toml or the name of a built-in package ("@VARIANT" may follow),
     of a model that finds faces or judges masks. What is printed first belongs into the manifest's

@@ -10,7 +10,7 @@ import click
 from lintel.cli.files import refuse_existing, whole_file
 from lintel.cli.names import shown
 from lintel.cli.options import overwrite_option
-from lintel.lab.commands.pictures import choose_faces, data_options, progress_bar
+from lintel.lab.commands.pictures import choose_faces, face_options, progress_bar
 
 
 @click.command(
@@ -21,7 +21,7 @@ Examples:
   lintel-lab cluster out/vgg16/model.keras --layer features --clusters 2 --data crops"""
 )
 @click.argument("models", nargs=-1, required=True, metavar="MODELS...")
-@data_options
+@face_options
 @click.option(
     "--layer",
     default="",

@@ -163,12 +163,12 @@ def _evaluate_classifiers(
         )
     summary = reports.summarise(result, f"{place}.", protocol.smallest, everything)
     if finder:
-        _, pictures = choose_pictures(data, **options)
+        seen, pictures = choose_pictures(data, **options)
         with progress_bar("Looking for faces", len(pictures)) as bar:
             found = classification.run_end_to_end(
                 pictures, finder, opened[0], protocol, progress=lambda _done: bar.update(1)
             )
-        details = f"{finder.name}: {finder.details}; own threshold {finder.default_score:g}"
+        details = f"{finder.name}: {finder.details}; own threshold {finder.default_score:g}; {seen}"
         summary = replace(summary, end_to_end=found, detector=details)
     return _Told(
         reports.to_text(summary),

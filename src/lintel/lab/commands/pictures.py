@@ -45,17 +45,21 @@ _OPTIONS = (
     click.option(
         "--keep-duplicates", is_flag=True, help="Count near-copies of other pictures too."
     ),
-    click.option(
-        "--keep-whole-frames",
-        is_flag=True,
-        help="Have detectors look at pictures of one bare face too; classifiers of faces always"
-        " do.",
-    ),
+)
+_WHOLE_FRAMES = click.option(
+    "--keep-whole-frames",
+    is_flag=True,
+    help="Have detectors look at pictures of one bare face too; classifiers of faces always do.",
 )
 
 
 def data_options(command: Command) -> Command:
     """Adds what `choose_pictures` takes."""
+    return face_options(_WHOLE_FRAMES(command))
+
+
+def face_options(command: Command) -> Command:
+    """Adds what `choose_faces` takes."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -94,13 +98,14 @@ def choose_faces(
     split: str,
     sources: tuple[str, ...],
     keep_duplicates: bool,
-    keep_whole_frames: bool,
     *,
     smallest: float,
+    keep_whole_frames: bool = False,
 ) -> tuple[str, tuple[Face, ...], tuple[Face, ...]]:
     """Reads the annotations and picks the faces that count: labelled, and large enough.
 
-    Bare faces are as good as others here, whatever `keep_whole_frames` says.
+    Bare faces are as good as others here, whatever `keep_whole_frames` says: it is there for
+    commands that look at pictures too.
 
     Returns:
         What they are, in words; the faces; and those of all splits.
