@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,7 +28,7 @@ def test_the_spelling_of_a_source_is_read_as_our_label(faces_index: Path) -> Non
     assert {each.label for each in faces} == {"with_mask", "without_mask", "incorrect_mask"}
 
 
-def test_folders_of_classes_are_faces_too(tmp_path: Path, draw_masked: Callable) -> None:
+def test_folders_of_classes_are_faces_too(tmp_path: Path, draw_masked: Callable[..., Any]) -> None:
     for split in ("train", "val"):
         for label in ("with_mask", "without_mask"):
             path = tmp_path / split / label / "1.jpg"
@@ -45,7 +46,9 @@ def test_folders_of_classes_are_faces_too(tmp_path: Path, draw_masked: Callable)
     assert faces[0].box == (0, 0, 96, 96)
 
 
-def test_data_that_says_nothing_of_masks_is_refused(tmp_path: Path, draw_masked: Callable) -> None:
+def test_data_that_says_nothing_of_masks_is_refused(
+    tmp_path: Path, draw_masked: Callable[..., Any]
+) -> None:
     for label in ("cats", "dogs"):
         (tmp_path / label).mkdir()
         cv2.imwrite(str(tmp_path / label / "1.png"), draw_masked("with_mask", 1))
@@ -82,7 +85,7 @@ def test_crops_are_those_of_the_device_with_room_round_them(faces_index: Path) -
 
 
 def test_what_cannot_be_cut_is_reported_and_the_rest_is_cut(
-    tmp_path: Path, draw_masked: Callable
+    tmp_path: Path, draw_masked: Callable[..., Any]
 ) -> None:
     good, broken, blank = (tmp_path / name for name in ("good.png", "broken.png", "blank.png"))
     cv2.imwrite(str(good), draw_masked("with_mask", 1))
@@ -101,7 +104,7 @@ def test_what_cannot_be_cut_is_reported_and_the_rest_is_cut(
 
 
 def test_kept_crops_are_made_anew_when_a_picture_changes(
-    tmp_path: Path, draw_masked: Callable
+    tmp_path: Path, draw_masked: Callable[..., Any]
 ) -> None:
     path, cache = tmp_path / "a.png", tmp_path / "cache"
     cv2.imwrite(str(path), draw_masked("with_mask", 1))

@@ -52,7 +52,7 @@ def test_changed_crops_keep_their_form(seed: int, strength: float) -> None:
 
 
 def test_a_displaced_mask_leaves_the_nose_bare_and_a_well_put_one_does_not(
-    draw_masked: Callable,
+    draw_masked: Callable[..., Any],
 ) -> None:
     # The box of the drawn faces is 52 pixels high, of 96.
     bare, worn = draw_masked("without_mask", 1), draw_masked("with_mask", 2)
