@@ -1,0 +1,124 @@
+"""Forecasts of what is sent and of what is kept, the same for a call and the command line."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lintel.edge.config import Settings
+from lintel.edge.errors import InvalidArgumentError, LintelError
+from lintel.edge.runtime import Runtime
+from lintel.edge.series import Recorder, Resolution, device_zone, ensure_kept, zone_name
+from lintel.edge.series.counts import check_name
+
+if TYPE_CHECKING:
+    from lintel.edge.tasks.forecast import (
+        Forecast,
+        Forecaster,
+        ForecastingEngine,
+        ForecastOptions,
+        TimeSeries,
+    )
+
+logger = logging.getLogger("lintel")
+
+MOST_POINTS = 100_000
+
+
+class Forecasts:
+    """Forecasts series, and remembers what it fitted. Any thread may use it.
+
+    Nothing of it is loaded before the first forecast: most devices never make one.
+
+    Args:
+        settings: The device's settings.
+        runtime: Holds the networks.
+        recorder: The way into the store of series; None where none are kept.
+
+    Raises:
+        SettingsInvalidError: There is no such time zone.
+    """
+
+    def __init__(self, settings: Settings, runtime: Runtime, recorder: Recorder | None) -> None:
+        self._settings = settings.forecast
+        self._time_zone = zone_name(device_zone(settings.series.time_zone))
+        self._runtime = runtime
+        self._recorder = recorder
+        self._opening = threading.Lock()
+        self._engine: ForecastingEngine | None = None
+
+    def forecast(self, series: TimeSeries, options: ForecastOptions) -> Forecast:
+        """Forecasts the steps after a history.
+
+        Args:
+            series: The history.
+            options: What is asked; without a time zone, the device's counts.
+
+        Raises:
+            LintelError: See ForecastingEngine.forecast.
+        """
+        zone = options.time_zone or self._time_zone
+        return self._opened().forecast(series, replace(options, time_zone=zone))
+
+    def forecast_stored(
+        self, name: str, resolution: Resolution, max_points: int, options: ForecastOptions
+    ) -> Forecast:
+        """Forecasts the steps after a series that is kept; one that is not over yet is among them.
+
+        Args:
+            name: Of the series.
+            resolution: Length of the steps.
+            max_points: Newest points to go by; 0: all, up to 100,000.
+            options: As for `forecast`.
+
+        Raises:
+            SeriesNotKeptError: The device keeps none.
+            SeriesNotFoundError: It keeps none of that name.
+            InvalidArgumentError: There is too little of it.
+            LintelError: See ForecastingEngine.forecast.
+        """
+        from lintel.edge.tasks.forecast import TimeSeries  # noqa: PLC0415 - as `_opened`
+
+        store = ensure_kept(self._recorder).store
+        if max_points > MOST_POINTS:
+            raise InvalidArgumentError(
+                f"A forecast goes by at most {MOST_POINTS} points, not {max_points}.",
+                field="stored.max_points",
+            )
+        try:
+            check_name(name, "name")
+            points = store.newest(name, resolution, max_points or MOST_POINTS)
+            series = TimeSeries(points.timestamps_us, points.values)
+        except LintelError as error:
+            raise error.at("stored") from None
+        return self.forecast(series, options)
+
+    def _opened(self) -> ForecastingEngine:
+        """Returns what forecasts; made at the first call, as its imports take time and memory."""
+        with self._opening:
+            if self._engine is None:
+                from lintel.edge.tasks.forecast import (  # noqa: PLC0415
+                    ForecastingEngine,
+                    default_forecasters,
+                )
+
+                models = default_forecasters(tuple(self._networks()), self._settings.threads)
+                self._engine = ForecastingEngine(models, self._settings.remembered)
+            return self._engine
+
+    def _networks(self) -> Iterator[Forecaster]:
+        """Yields those of the device's models that forecast; one that does not fit is left out."""
+        from lintel.edge.tasks.forecast import WindowForecaster  # noqa: PLC0415
+
+        known = self._runtime.models.keys() | self._runtime.broken.keys()
+        for name in sorted(set(self._settings.networks) - known):
+            logger.warning("There is no network %s to forecast with.", name)
+        for name, model in self._runtime.models.items():
+            if model.package.manifest.task == "forecast":
+                try:
+                    yield WindowForecaster.from_package(model.package, model.pool)
+                except LintelError as error:
+                    logger.error("The model %s is not used: %s", name, error.message)
