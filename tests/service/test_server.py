@@ -36,6 +36,7 @@ SERVICES = (
     "lintel.v1.StatisticsService",
     "lintel.v1.VideoService",
     "lintel.v1.SeriesService",
+    "lintel.v1.ForecastService",
     "inference.GRPCInferenceService",
 )
 

@@ -13,6 +13,7 @@ import click
 
 from lintel import terminal
 from lintel.cli.camera_command import cameras
+from lintel.cli.forecast_command import forecast
 from lintel.cli.mask_command import masks
 from lintel.cli.options import config_option, load_settings
 from lintel.cli.picture_commands import blur, detect, stats
@@ -159,7 +160,7 @@ def _print_finding(finding: Finding) -> None:
         click.echo(f"{'':8} {finding.hint}")
 
 
-for _command in (blur, cameras, detect, masks, stats, series):
+for _command in (blur, cameras, detect, masks, stats, forecast, series):
     lintel.add_command(_command)
 
 

@@ -12,6 +12,7 @@ from lintel.cli.files import read_secret
 
 if TYPE_CHECKING:
     from lintel.cli.engines import Engine
+    from lintel.cli.forecast_engines import ForecastEngine
     from lintel.cli.series_engines import SeriesEngine
     from lintel.edge.config import Settings
 
@@ -139,6 +140,15 @@ def open_series_engine(**place: Any) -> SeriesEngine:
 
     open_here: Callable[[Settings], SeriesEngine] = LocalSeries
     return _open(open_here, ServerSeries, **place)
+
+
+def open_forecast_engine(**place: Any) -> ForecastEngine:
+    """Opens what forecasts series. Takes and raises what `open_engine` does."""
+    from lintel.cli.local_forecasts import LocalForecasts  # noqa: PLC0415
+    from lintel.cli.server_forecasts import ServerForecasts  # noqa: PLC0415
+
+    open_here: Callable[[Settings], ForecastEngine] = LocalForecasts
+    return _open(open_here, ServerForecasts, **place)
 
 
 def _open(

@@ -17,6 +17,7 @@ from msgspec import Meta, field
 
 from lintel.edge import tables
 from lintel.edge.config.cameras import Camera
+from lintel.edge.config.forecast import Forecast
 from lintel.edge.config.notify import Mqtt, Webhook
 from lintel.edge.config.pipeline import Pipeline
 from lintel.edge.config.section import Section
@@ -281,6 +282,7 @@ class Settings(Section, frozen=True):
     masks: Masks = field(default_factory=Masks)
     blur: Blur = field(default_factory=Blur)
     series: Series = field(default_factory=Series)
+    forecast: Forecast = field(default_factory=Forecast)
     cameras: Annotated[
         tuple[Camera, ...], Meta(description="The cameras, each under [[cameras]].")
     ] = ()

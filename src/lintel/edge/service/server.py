@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection
 
 from lintel.edge.config import MEBIBYTE, Server, Settings
 from lintel.edge.errors import LintelError, SettingsInvalidError
+from lintel.edge.forecasts import Forecasts
 from lintel.edge.runtime import Runtime
 from lintel.edge.series import Recorder, open_recorder
 from lintel.edge.service import access, logs
@@ -24,6 +25,7 @@ from lintel.edge.service.admission import Admission, Rooms
 from lintel.edge.service.calls import CallInterceptor, CallLog, Observer
 from lintel.edge.service.door import Door
 from lintel.edge.service.faces import FaceServicer
+from lintel.edge.service.forecast import ForecastServicer
 from lintel.edge.service.health import SERVICE_NAME as HEALTH_SERVICE
 from lintel.edge.service.health import HealthServicer
 from lintel.edge.service.inference import InferenceServicer
@@ -41,6 +43,8 @@ from lintel.v1 import (
     event_pb2,
     face_pb2,
     face_pb2_grpc,
+    forecast_pb2,
+    forecast_pb2_grpc,
     mask_pb2,
     mask_pb2_grpc,
     series_pb2,
@@ -61,6 +65,7 @@ SERVICES = tuple(
         (statistics_pb2.DESCRIPTOR, "StatisticsService"),
         (video_pb2.DESCRIPTOR, "VideoService"),
         (series_pb2.DESCRIPTOR, "SeriesService"),
+        (forecast_pb2.DESCRIPTOR, "ForecastService"),
         (camera_pb2.DESCRIPTOR, "CameraService"),
         (event_pb2.DESCRIPTOR, "EventService"),
         (open_inference_pb2.DESCRIPTOR, "GRPCInferenceService"),
@@ -126,6 +131,7 @@ class DeviceServer:
         self._admission = Admission(workers, settings.server.max_queue)
         closing.callback(self._admission.threads.close)
         self._workbench = Workbench(self._runtime, settings)
+        self._forecasts = Forecasts(settings, self._runtime, self._recorder)
         self._door = Door(settings, self._runtime, self._recorder, self._admission.camera_slot)
         closing.callback(self._door.stop)
         slow_callers = SlowCallers(
@@ -256,6 +262,9 @@ class DeviceServer:
         )
         video_pb2_grpc.add_VideoServiceServicer_to_server(self._video, server)
         series_pb2_grpc.add_SeriesServiceServicer_to_server(SeriesServicer(self._recorder), server)
+        forecast_pb2_grpc.add_ForecastServiceServicer_to_server(
+            ForecastServicer(self._forecasts, self._admission.workers), server
+        )
         self._door.add_to(server)
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
             InferenceServicer(self._runtime, lambda: self._interceptor.ready), server
