@@ -16,7 +16,7 @@ from lintel.edge.cameras.pipelines import jetson_pipeline, own_pipeline, rtsp_pi
 from lintel.edge.errors import SettingsInvalidError
 from lintel.edge.images import PixelFormat
 
-SINK = "appsink name=lintel max-buffers=1 drop=true sync=false"
+SINK = "appsink name=lintel-appsink max-buffers=1 drop=true sync=false"
 
 
 @pytest.fixture(scope="module")

@@ -92,9 +92,11 @@ class DeviceCamera(CaptureCamera):
             raise CameraFailedError(Fault.GONE)
         if not os.access(device, os.R_OK | os.W_OK):
             raise CameraFailedError(Fault.ACCESS_DENIED)
-        super().__init__(
-            device, "CAP_V4L2", device, settings.stall_timeout_s, device_properties(settings)
-        )
+        super().__init__(device, "CAP_V4L2", device, settings.stall_timeout_s, {})
+        # Not while it is opened, where OpenCV refuses a device that lacks one of them.
+        for name, value in device_properties(settings).items():
+            self._capture.set(name, value)
+        self._height = round(self._capture.get("CAP_PROP_FRAME_HEIGHT"))
         automatic = not settings.exposure_us
         mode = _AUTOMATIC_EXPOSURE if automatic else _MANUAL_EXPOSURE
         self._capture.set("CAP_PROP_AUTO_EXPOSURE", mode)
@@ -108,7 +110,7 @@ class DeviceCamera(CaptureCamera):
 
 
 def device_properties(settings: CameraSettings) -> dict[str, float]:
-    """Returns what a V4L2 device is opened with: JPEG, which fits through USB at full rate."""
+    """Returns what a V4L2 device is asked for: JPEG, which fits through USB at full rate."""
     motion_jpeg = int.from_bytes(b"MJPG", "little")
     return {
         "CAP_PROP_FOURCC": motion_jpeg,

@@ -40,11 +40,8 @@ def open_gstreamer(settings: CameraSettings, pipeline: str, description: str) ->
     except CameraFailedError:
         if "GStreamer:                   YES" not in video_library().getBuildInformation():
             raise
-        limit_ms = settings.stall_timeout_s * 1000
-        limits = {"CAP_PROP_READ_TIMEOUT_MSEC": limit_ms}
-        return CaptureCamera(
-            pipeline, "CAP_GSTREAMER", description, settings.stall_timeout_s, limits
-        )
+        # Without time limits: builds that know none for pipelines refuse to open with them.
+        return CaptureCamera(pipeline, "CAP_GSTREAMER", description, settings.stall_timeout_s, {})
     return GStreamerCamera(settings, pipeline, description)
 
 

@@ -8,7 +8,8 @@ from lintel.edge.cameras.addresses import split_credentials
 from lintel.edge.config.cameras import Camera as CameraSettings
 from lintel.edge.errors import SettingsInvalidError
 
-SINK = "lintel"
+# With "appsink" in it, by which OpenCV finds it.
+SINK = "lintel-appsink"
 # One frame waits, and gives way to a newer one.
 _APPSINK = f"appsink name={SINK} max-buffers=1 drop=true sync=false"
 # Not I420, whose planes GStreamer pads each for itself.
