@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,7 +99,11 @@ class BacktestResult:
 
 
 def backtest(
-    series: RegularSeries, forecasters: Sequence[Forecaster], plan: Plan, regressors: Floats
+    series: RegularSeries,
+    forecasters: Sequence[Forecaster],
+    plan: Plan,
+    regressors: Floats,
+    checkpoint: Callable[[], object] = lambda: None,
 ) -> BacktestResult:
     """Forecasts from every origin of a plan with every model.
 
@@ -113,6 +117,7 @@ def backtest(
         forecasters: The models; each must do with the steps before the first origin.
         plan: The origins; the first must leave at least one step.
         regressors: float64 (len(series), R); R may be 0.
+        checkpoint: Called before each model, and may raise where its result is of no use any more.
     """
     origins = plan.origins(len(series))
     actual = np.stack([series.values[origin : origin + plan.horizon] for origin in origins])
@@ -120,6 +125,7 @@ def backtest(
     fitted: dict[str, FittedForecaster] = {}
     failures: dict[str, LintelError] = {}
     for each in _singles(forecasters):
+        checkpoint()
         try:
             forecasts[each.name], fitted[each.name] = _forecast(series, each, plan, regressors)
         except LintelError as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from lintel.edge.tasks.forecast.trees import Trees
 from lintel.edge.tasks.forecast.zones import find_zone
 
 DEFAULT_CAPACITY = 16
+_CHECK_EVERY_S = 0.2
 _SHORT_WINDOWS = 100
 
 
@@ -73,12 +75,19 @@ class ForecastingEngine:
         """The names of the models that this device can use."""
         return tuple(each.name for each in self._usable)
 
-    def forecast(self, series: TimeSeries, options: ForecastOptions) -> Forecast:
+    def forecast(
+        self,
+        series: TimeSeries,
+        options: ForecastOptions,
+        checkpoint: Callable[[], object] = lambda: None,
+    ) -> Forecast:
         """Forecasts the steps after a history.
 
         Args:
             series: The history, at most 100,000 points.
             options: What is asked for.
+            checkpoint: Called while others are fitted and between fits, which take seconds: it may
+                raise where the forecast is of no use any more.
 
         Raises:
             InvalidArgumentError: The history or an option breaks a rule; `field` is the path of
@@ -94,13 +103,23 @@ class ForecastingEngine:
         question = (options.horizon, options.model, names)
         entry = self._recall(question, regular)
         if entry is None:
-            with self._fitting:
+            with self._turn(checkpoint):
                 entry = self._memory.find(question, regular)
                 if entry is None:
-                    entry = self._fit(regular, options.horizon, regressors, asked)
+                    entry = self._fit(regular, options.horizon, regressors, asked, checkpoint)
                     self._memory.keep(question, entry)
         with entry.lock:
             return _answer(entry, regular, options, regressors)
+
+    @contextmanager
+    def _turn(self, checkpoint: Callable[[], object]) -> Iterator[None]:
+        """Waits for the turn to fit, and holds it."""
+        while not self._fitting.acquire(timeout=_CHECK_EVERY_S):
+            checkpoint()
+        try:
+            yield
+        finally:
+            self._fitting.release()
 
     @property
     def _usable(self) -> Sequence[Forecaster]:
@@ -148,12 +167,14 @@ class ForecastingEngine:
         horizon: int,
         regressors: Floats,
         asked: Forecaster | None,
+        checkpoint: Callable[[], object],
     ) -> FittedSeries:
         """Chooses a model, and fits it to the whole history."""
         past = regressors[: len(series)]
-        selection = select(series, horizon, self._usable, past, asked)
+        selection = select(series, horizon, self._usable, past, asked, checkpoint)
         model, reason = selection.forecaster, selection.reason
         naive = selection.naive.fit(series, horizon, past)
+        checkpoint()
         try:
             earlier = selection.result and selection.result.fitted.get(model.name)
             fitted = earlier.refit(series, past) if earlier else model.fit(series, horizon, past)

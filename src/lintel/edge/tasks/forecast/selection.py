@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +50,7 @@ def select(
     forecasters: Sequence[Forecaster],
     regressors: Floats,
     asked: Forecaster | None = None,
+    checkpoint: Callable[[], object] = lambda: None,
 ) -> Selection:
     """Chooses a model by a backtest on the series' own end.
 
@@ -63,6 +64,7 @@ def select(
         forecasters: Models to choose from besides the naive ones.
         regressors: float64 (len(series), R); R may be 0.
         asked: The model that is wanted: it is used, whatever the backtest says.
+        checkpoint: As for `backtest`.
     """
     naive = _naive_models(series)
     plan = plan_backtest(series, horizon)
@@ -76,7 +78,7 @@ def select(
         return Selection(asked or naive[0], reason, naive[0], None, None)
     usable = _usable((asked,) if asked else forecasters, series, plan)
     others = [each for each in usable if each.name not in {one.name for one in naive}]
-    result = backtest(series, (*naive, *others), plan, regressors)
+    result = backtest(series, (*naive, *others), plan, regressors, checkpoint)
     best_naive = min(naive, key=lambda each: result.mean_absolute_error(each.name))
     summary = _summarise(result, best_naive.name)
     if asked:
