@@ -41,7 +41,10 @@ def start_door(start_device: StartDevice, tmp_path: Path) -> StartDoor:
             "events_path": f"{tmp_path}/events.jsonl",
             **tables.pop("pipeline", {}),
         }
-        return start_device({"cameras": list(cameras), "pipeline": pipeline, **tables})
+        masks = {"model": ""}
+        return start_device(
+            {"cameras": list(cameras), "pipeline": pipeline, "masks": masks, **tables}
+        )
 
     return start
 

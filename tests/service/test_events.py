@@ -29,7 +29,8 @@ def start_door(start_device: StartDevice, tmp_path: Path) -> Callable[..., Devic
 
     def start(*cameras: dict[str, Any], **pipeline: object) -> DeviceServer:
         kept = {"model": "face-320", "events_path": f"{tmp_path}/events.jsonl", **pipeline}
-        return start_device({"cameras": list(cameras), "pipeline": kept})
+        masks = {"model": ""}
+        return start_device({"cameras": list(cameras), "pipeline": kept, "masks": masks})
 
     return start
 
