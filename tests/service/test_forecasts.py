@@ -15,7 +15,8 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from lintel.edge.service import DeviceServer
-from lintel.edge.tasks.forecast import ForecastingEngine
+from lintel.edge.service.forecast import ForecastServicer
+from lintel.edge.tasks.forecast import Drift, ForecastingEngine, SeasonalNaive
 from lintel.v1 import forecast_pb2, forecast_pb2_grpc, series_pb2, series_pb2_grpc
 
 Details = Callable[[grpc.RpcError], dict[str, Message]]
@@ -308,3 +309,36 @@ class TestFitting:
             released.set()
             assert len(first.result().steps) == 1
             assert len(stub.Forecast(request).steps) == 1
+
+    def test_nothing_more_is_fitted_for_a_caller_who_has_gone(
+        self, start_device: StartDevice, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun, gone, ended = threading.Event(), threading.Event(), threading.Event()
+        fitted: list[str] = []
+        serve = ForecastServicer.Forecast
+
+        def watched(servicer: ForecastServicer, request: Any, context: Any) -> Any:
+            context.add_callback(gone.set)
+            try:
+                return serve(servicer, request, context)
+            finally:
+                ended.set()
+
+        def fit(model: Any, *_arguments: Any) -> Any:
+            fitted.append(model.name)
+            begun.set()
+            assert gone.wait(60)
+            return Drift()
+
+        monkeypatch.setattr(ForecastServicer, "Forecast", watched)
+        monkeypatch.setattr(SeasonalNaive, "fit", fit)
+        monkeypatch.setattr(Drift, "fit", fit)
+        request = forecast_pb2.ForecastRequest(
+            history=history(day_curve(96)), horizon=1, model="drift"
+        )
+        with grpc.insecure_channel(start_device().addresses[0]) as channel:
+            call = Stub(channel).Forecast.future(request)
+            assert begun.wait(60)
+            call.cancel()
+            assert ended.wait(60)
+        assert fitted == ["seasonal-naive"]

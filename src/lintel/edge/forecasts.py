@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -50,21 +50,32 @@ class Forecasts:
         self._opening = threading.Lock()
         self._engine: ForecastingEngine | None = None
 
-    def forecast(self, series: TimeSeries, options: ForecastOptions) -> Forecast:
+    def forecast(
+        self,
+        series: TimeSeries,
+        options: ForecastOptions,
+        checkpoint: Callable[[], object] = lambda: None,
+    ) -> Forecast:
         """Forecasts the steps after a history.
 
         Args:
             series: The history.
             options: What is asked; without a time zone, the device's counts.
+            checkpoint: Called now and then while models are fitted; it may raise.
 
         Raises:
             LintelError: See ForecastingEngine.forecast.
         """
         zone = options.time_zone or self._time_zone
-        return self._opened().forecast(series, replace(options, time_zone=zone))
+        return self._opened().forecast(series, replace(options, time_zone=zone), checkpoint)
 
     def forecast_stored(
-        self, name: str, resolution: Resolution, max_points: int, options: ForecastOptions
+        self,
+        name: str,
+        resolution: Resolution,
+        max_points: int,
+        options: ForecastOptions,
+        checkpoint: Callable[[], object] = lambda: None,
     ) -> Forecast:
         """Forecasts the steps after a series that is kept; one that is not over yet is among them.
 
@@ -73,6 +84,7 @@ class Forecasts:
             resolution: Length of the steps.
             max_points: Newest points to go by; 0: all, up to 100,000.
             options: As for `forecast`.
+            checkpoint: Likewise.
 
         Raises:
             SeriesNotKeptError: The device keeps none.
@@ -94,7 +106,7 @@ class Forecasts:
             series = TimeSeries(points.timestamps_us, points.values)
         except LintelError as error:
             raise error.at("stored") from None
-        return self.forecast(series, options)
+        return self.forecast(series, options, checkpoint)
 
     def _opened(self) -> ForecastingEngine:
         """Returns what forecasts; made at the first call, as its imports take time and memory."""

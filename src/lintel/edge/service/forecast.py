@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import grpc
@@ -12,6 +13,7 @@ import numpy as np
 
 from lintel.edge.errors import InvalidArgumentError, LintelError, OverloadedError
 from lintel.edge.forecasts import MOST_POINTS, Forecasts
+from lintel.edge.service.admission import ensure_wanted
 from lintel.edge.service.messages import choose
 from lintel.edge.service.series import RESOLUTIONS
 from lintel.v1 import forecast_pb2, forecast_pb2_grpc
@@ -45,14 +47,15 @@ class ForecastServicer(forecast_pb2_grpc.ForecastServiceServicer):
             raise InvalidArgumentError("Either history or stored must be set.", field="history")
         with self._place():
             options = _read_options(request)
+            checkpoint = partial(ensure_wanted, context)
             if source == "history":
                 series = _read_history(request.history.timestamps_us, request.history.values)
-                forecast = self._forecasts.forecast(series, options)
+                forecast = self._forecasts.forecast(series, options, checkpoint)
             else:
                 stored = request.stored
                 resolution = choose(RESOLUTIONS, stored.resolution, "stored.resolution")
                 forecast = self._forecasts.forecast_stored(
-                    stored.name, resolution, stored.max_points, options
+                    stored.name, resolution, stored.max_points, options, checkpoint
                 )
         return _write_forecast(forecast)
 
