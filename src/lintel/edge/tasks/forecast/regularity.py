@@ -26,9 +26,10 @@ _SATURDAY = 5
 def regularise(series: TimeSeries, zone: ZoneInfo, season_length: int = 0) -> RegularSeries:
     """Finds the calendar and the season of a series, and puts its values on the calendar.
 
-    Tried in turn: days of the time zone, days of UTC (dates are often sent as midnights of UTC),
-    and steps of a fixed length, which is the greatest that all distances are multiples of. Days
-    are working days where two weekends or more have passed and none has a value.
+    Tried in turn: days of the time zone, days of UTC (dates are often sent as midnights of UTC;
+    whichever begin at midnight come first), and steps of a fixed length, which is the greatest
+    that all distances are multiples of. Days are working days where two weekends or more have
+    passed and none has a value.
 
     The season is the longest of the calendar's that the series has twice: of hours the day (their
     week is known to the models that can use it), of days the week, of minutes the day where there
@@ -100,14 +101,17 @@ def _calendars(timestamps_us: Integers, zone: ZoneInfo) -> Iterator[Calendar]:
     """Yields the calendars that the points may lie on."""
     distances = np.diff(timestamps_us)
     if distances.min() >= _SHORTEST_DAY_US:
-        for whose in dict.fromkeys((zone, ZoneInfo("UTC"))):
-            yield _days(timestamps_us, whose)
+        zones = dict.fromkeys((zone, ZoneInfo("UTC")))
+        # Days that begin at midnight are taken for days before those that do not.
+        yield from sorted(
+            (_days(timestamps_us, each) for each in zones), key=lambda each: each.time_us != 0
+        )
     step = int(np.gcd.reduce(distances))
     if step % SECOND_US == 0:
         yield FixedSteps(step, int(timestamps_us[0]) % step, zone)
 
 
-def _days(timestamps_us: Integers, zone: ZoneInfo) -> Calendar:
+def _days(timestamps_us: Integers, zone: ZoneInfo) -> Days | WorkingDays:
     local_us = to_local(timestamps_us, zone)
     times, counts = np.unique(local_us % DAY_US, return_counts=True)
     time_us = int(times[counts.argmax()])
