@@ -10,8 +10,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from lintel.client import Forecast, InvalidArgumentError, NotFoundError, Regressor, Series
+from lintel.client import (
+    Count,
+    Forecast,
+    InvalidArgumentError,
+    NotFoundError,
+    Regressor,
+    Series,
+)
 from lintel.client.forecasts import forecast_request
+from lintel.edge.service import DeviceServer
 from lintel.v1 import forecast_pb2, series_pb2
 
 Ask = Callable[..., Any]
@@ -74,6 +82,63 @@ def test_what_else_is_known_goes_along() -> None:
     assert regressor.name == "holiday"
     assert list(regressor.history_values) == [0, 0, 0]
     assert list(regressor.future_values) == [0, 1, 0]
+
+
+def test_a_history_that_is_sent_is_forecast(ask: Ask, device: DeviceServer) -> None:
+    values = np.tile(np.arange(24.0), 5)
+    forecast = ask(
+        device.addresses[0],
+        "forecast",
+        values,
+        6,
+        start=START,
+        step=HOUR,
+        model="seasonal-naive",
+        time_zone="Asia/Kolkata",
+    )
+    assert isinstance(forecast, Forecast)
+    assert len(forecast) == 6
+    assert forecast.timestamps_us[0] == START_US + 120 * HOUR_US
+    assert forecast.timestamps[0] == START + 120 * HOUR
+    assert forecast.timestamps[0].tzinfo == ZoneInfo("Asia/Kolkata")
+    assert forecast.mean == (0, 1, 2, 3, 4, 5)
+    assert (forecast.model, forecast.step_s, forecast.season_length) == ("seasonal-naive", 3600, 24)
+    assert forecast.quantile_levels == (0.025, 0.1, 0.9, 0.975)
+    low, high = forecast.interval(80)
+    assert all(below <= above for below, above in zip(low, high, strict=True))
+    assert forecast.quantile(0.9) == high
+    with pytest.raises(ValueError, match=r"the quantile 0\.25 was not asked for"):
+        forecast.interval(50)
+    assert forecast.backtest is not None
+    assert forecast.backtest.horizon == 6
+    assert {score.model for score in forecast.backtest.scores} >= {"naive", "seasonal-naive"}
+    assert "seasonal-naive" in forecast.reason
+
+
+def test_a_series_that_is_kept_is_forecast(
+    ask: Ask, start_device: Callable[..., DeviceServer]
+) -> None:
+    address = start_device({"series": {"time_zone": "UTC"}}).addresses[0]
+    counts = [Count("door", number % 7, START + number * 24 * HOUR) for number in range(60)]
+    ask(address, "record_counts", counts)
+    options = {"resolution": "day", "model": "seasonal-naive", "quantiles": [0.5]}
+    forecast = ask(address, "forecast", "door", 2, **options)
+    assert forecast.timestamps == (START + 60 * 24 * HOUR, START + 61 * 24 * HOUR)
+    assert forecast.mean == (4, 5)
+    assert forecast.quantile(0.5) == forecast.mean
+    read = ask(address, "read_series", "door", resolution="day")
+    del options["resolution"]
+    assert ask(address, "forecast", read, 2, time_zone="UTC", **options).mean == (4, 5)
+    with pytest.raises(NotFoundError) as caught:
+        ask(address, "forecast", "yard", 2)
+    assert caught.value.reason == "SERIES_NOT_FOUND"
+
+
+def test_a_point_that_is_not_accepted_is_named(ask: Ask, device: DeviceServer) -> None:
+    values = [1.0, 2.0, float("nan"), 4.0]
+    with pytest.raises(InvalidArgumentError) as caught:
+        ask(device.addresses[0], "forecast", values, 1, start=START, step=HOUR)
+    assert caught.value.field == "history.values[2]"
 
 
 @pytest.mark.parametrize(
