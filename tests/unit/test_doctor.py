@@ -23,6 +23,13 @@ def outcomes(look: Look, tree: dict[str, dict[str, object]] | None = None) -> li
     return [found[0] for found in look(parse(tree or {}))]
 
 
+def models(tree: dict[str, dict[str, object]]) -> list[Outcome]:
+    """Looks at models, and leaves out those that come with Lintel and are well, but for faces."""
+    found = [told[:2] for told in doctor.look_at_models(parse(tree))]
+    own = ("face ", "door-mask ")
+    return [out for out, message in found if out is not Outcome.OK or message.startswith(own)]
+
+
 def listening(*addresses: str) -> dict[str, dict[str, object]]:
     return {"server": {"listen": list(addresses)}}
 
@@ -153,25 +160,25 @@ def test_a_broken_package_is_a_failure_and_the_others_are_well(tmp_path: Path) -
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "model.toml").write_text("name = 1\n", encoding="utf-8")
     tree = {"models": {"directory": str(tmp_path)}, "masks": {"model": ""}}
-    assert outcomes(doctor.look_at_models, tree) == [Outcome.OK, Outcome.FAILURE]
+    assert models(tree) == [Outcome.OK, Outcome.FAILURE]
 
 
 def test_a_mask_model_is_loaded_and_run(tmp_path: Path) -> None:
     write_mask_package(tmp_path, "door-mask")
     tree = {"models": {"directory": str(tmp_path)}, "masks": {"model": "door-mask"}}
-    assert outcomes(doctor.look_at_models, tree) == [Outcome.OK, Outcome.OK]
+    assert models(tree) == [Outcome.OK, Outcome.OK]
 
 
 def test_a_mask_model_that_is_missing_is_a_warning_for_faces_are_served() -> None:
     tree = {"masks": {"model": "none-such"}}
-    assert outcomes(doctor.look_at_models, tree) == [Outcome.OK, Outcome.WARNING]
+    assert models(tree) == [Outcome.OK, Outcome.WARNING]
 
 
 def test_a_mask_model_that_is_broken_is_told_once(tmp_path: Path) -> None:
     folder = write_mask_package(tmp_path, "door-mask")
     (folder / "model.bin").write_bytes(b"other bytes")
     tree = {"models": {"directory": str(tmp_path)}, "masks": {"model": "door-mask"}}
-    assert outcomes(doctor.look_at_models, tree) == [Outcome.OK, Outcome.FAILURE]
+    assert models(tree) == [Outcome.OK, Outcome.FAILURE]
 
 
 def test_a_face_model_that_is_missing_is_a_failure() -> None:
