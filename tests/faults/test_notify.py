@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from tests.event_receivers import (
     free_port,
     wait_until,
 )
+from tests.walks import FACE, HEIGHT, write_walk
 
 Start = Callable[..., Any]
 
@@ -103,13 +103,7 @@ def test_events_of_a_full_disk_are_told_all_the_same(tmp_path: Path) -> None:
 @pytest.fixture
 def walk_settings(tmp_path: Path, draw_face: Callable[..., NDArray[np.uint8]]) -> str:
     """Settings of a device at which somebody comes in and goes out, again and again."""
-    folder = tmp_path / "walk"
-    folder.mkdir()
-    wide = draw_face(960, 240, 120)
-    way = np.linspace(300, -300, 15).astype(int)
-    for number, shift in enumerate([*way, *reversed(way)]):
-        picture = np.ascontiguousarray(wide[:, 320 + shift : 640 + shift])
-        cv2.imwrite(str(folder / f"{number:03}.png"), picture)
+    folder = write_walk(tmp_path / "walk", draw_face(960, HEIGHT, FACE), reach=300, steps=15)
     return f"""
 [pipeline]
 model = "face-320"

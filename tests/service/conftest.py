@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import grpc
 import numpy as np
 import pytest
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from numpy.typing import NDArray
+from tests.walks import FACE, HEIGHT, write_walk
 
 from lintel.edge.service import DeviceServer
 
@@ -56,13 +56,7 @@ def details_of() -> Callable[[grpc.RpcError], dict[str, Message]]:
 def walk(tmp_path: Path, draw_face: Callable[..., NDArray[np.uint8]]) -> dict[str, Any]:
     """A camera that replays, once and without dropping a frame, how somebody walks through the
     picture from left to right and back, over eight lines; inside is on the right."""
-    folder = tmp_path / "walk"
-    folder.mkdir()
-    wide = draw_face(640, 240, 120)
-    way = np.linspace(110, -110, 9).astype(int)
-    for number, shift in enumerate([*way, *reversed(way)]):
-        picture = wide[:, 160 + shift : 480 + shift]
-        cv2.imwrite(str(folder / f"{number:03}.png"), np.ascontiguousarray(picture))
+    folder = write_walk(tmp_path / "walk", draw_face(640, HEIGHT, FACE), reach=110, steps=9)
     lines = [
         {"name": f"line-{x}", "start": [x / 100, 0], "end": [x / 100, 1], "inside": [1, 0.5]}
         for x in (35, 39, 43, 47, 51, 55, 59, 63)

@@ -2,6 +2,7 @@
 
 from lintel.client.aio import AsyncClient
 from lintel.client.calls import BlurMethod, BlurOptions, BlurShape, DetectionOptions, OutputFormat
+from lintel.client.cameras import Camera, CameraFrame, CameraState
 from lintel.client.client import Client
 from lintel.client.errors import (
     DeadlineExceededError,
@@ -14,6 +15,7 @@ from lintel.client.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from lintel.client.events import Event, EventKind
 from lintel.client.forecasts import (
     Backtest,
     Forecast,
@@ -50,6 +52,9 @@ __all__ = [
     "BlurredPicture",
     "Box",
     "Boxes",
+    "Camera",
+    "CameraFrame",
+    "CameraState",
     "ChannelName",
     "ChannelStatistics",
     "Client",
@@ -58,6 +63,8 @@ __all__ = [
     "DeadlineExceededError",
     "DetectionOptions",
     "DropPolicy",
+    "Event",
+    "EventKind",
     "Face",
     "FaceDetections",
     "FaceMaskClassifier",

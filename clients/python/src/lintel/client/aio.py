@@ -25,11 +25,13 @@ from typing import Self, TypeVar, Unpack
 
 import grpc
 
-from lintel.client import calls, errors, forecasts, masks, series, video
+from lintel.client import calls, cameras, errors, forecasts, masks, series, video
 from lintel.client.batches import Batch
-from lintel.client.calls import BlurOptions, Call, DetectionOptions
+from lintel.client.calls import BlurOptions, Call, DetectionOptions, OutputFormat
+from lintel.client.cameras import Camera, CameraFrame
 from lintel.client.connection import SERVING, Connection, received
 from lintel.client.errors import LintelError, UnavailableError
+from lintel.client.events import Event
 from lintel.client.forecasts import Forecast, ForecastOptions, History
 from lintel.client.frames import FrameResult
 from lintel.client.masks import Boxes, MaskOptions
@@ -39,6 +41,7 @@ from lintel.client.pictures import Picture, load
 from lintel.client.results import FaceDetections, ImageStatistics
 from lintel.client.series import Counts, Resolution, Series, SeriesSummary
 from lintel.client.video import DropPolicy, VideoInput, VideoOptions, VideoTask
+from lintel.v1.camera_pb2 import ListCamerasRequest
 from lintel.v1.series_pb2 import DeleteSeriesRequest, ListSeriesRequest
 
 Request = TypeVar("Request")
@@ -180,6 +183,42 @@ class AsyncClient(Connection):
     async def delete_series(self, name: str) -> None:
         """Has the device forget a series, as Client.delete_series."""
         await self._asked(self._series.DeleteSeries, DeleteSeriesRequest(name=name))
+
+    async def list_cameras(self) -> tuple[Camera, ...]:
+        """Lists the device's cameras and how they are, as Client.list_cameras."""
+        response = await self._asked(self._cameras.ListCameras, ListCamerasRequest())
+        return cameras.read_cameras(response)
+
+    async def take_snapshot(
+        self,
+        camera: str = "",
+        *,
+        output_format: OutputFormat | None = None,
+        quality: int | None = None,
+    ) -> CameraFrame:
+        """Takes the newest frame of a camera, blurred, as Client.take_snapshot."""
+        request = cameras.snapshot_request(camera, output_format, quality)
+        response = await self._asked(self._cameras.TakeSnapshot, request)
+        return cameras.read_frame(response.frame)
+
+    def stream_frames(
+        self, camera: str = "", *, with_pictures: bool = False, max_frame_rate_hz: float = 0.0
+    ) -> AsyncGenerator[CameraFrame, None]:
+        """Follows a camera, as Client.stream_frames; aclose() ends it at once."""
+        stream = self._frame_stream(camera, with_pictures, max_frame_rate_hz)
+        return _iterated(stream.frames(), stream.stop)
+
+    def stream_events(
+        self,
+        *,
+        after: int | None = None,
+        kinds: Collection[str] = (),
+        cameras: Collection[str] = (),
+        reconnect: bool = True,
+    ) -> AsyncGenerator[Event, None]:
+        """Follows what happens, as Client.stream_events; aclose() ends it at once."""
+        stream = self._event_stream(after, kinds, cameras, reconnect=reconnect)
+        return _iterated(stream.events(), stream.stop)
 
     async def is_serving(self, service: str = "") -> bool:
         """Asks whether the device is ready for work, as Client.is_serving."""

@@ -8,11 +8,13 @@ from typing import Self, TypeVar, Unpack
 
 import grpc
 
-from lintel.client import calls, errors, forecasts, masks, series, video
+from lintel.client import calls, cameras, errors, forecasts, masks, series, video
 from lintel.client.batches import Batch
-from lintel.client.calls import BlurOptions, Call, DetectionOptions
+from lintel.client.calls import BlurOptions, Call, DetectionOptions, OutputFormat
+from lintel.client.cameras import Camera, CameraFrame
 from lintel.client.connection import SERVING, Connection, received
 from lintel.client.errors import LintelError, UnavailableError
+from lintel.client.events import Event
 from lintel.client.forecasts import Forecast, ForecastOptions, History
 from lintel.client.frames import FrameResult
 from lintel.client.masks import Boxes, MaskOptions
@@ -22,6 +24,7 @@ from lintel.client.pictures import Picture, load
 from lintel.client.results import FaceDetections, ImageStatistics
 from lintel.client.series import Counts, Resolution, Series, SeriesSummary
 from lintel.client.video import DropPolicy, VideoInput, VideoOptions, VideoTask
+from lintel.v1.camera_pb2 import ListCamerasRequest
 from lintel.v1.series_pb2 import DeleteSeriesRequest, ListSeriesRequest
 
 Request = TypeVar("Request")
@@ -240,6 +243,81 @@ class Client(Connection):
             LintelError: The call failed.
         """
         self._asked(self._series.DeleteSeries, DeleteSeriesRequest(name=name))
+
+    def list_cameras(self) -> tuple[Camera, ...]:
+        """Lists the device's cameras and how they are; asks for the role watch."""
+        return cameras.read_cameras(self._asked(self._cameras.ListCameras, ListCamerasRequest()))
+
+    def take_snapshot(
+        self,
+        camera: str = "",
+        *,
+        output_format: OutputFormat | None = None,
+        quality: int | None = None,
+    ) -> CameraFrame:
+        """Takes the newest frame of a camera, blurred; asks for the role watch.
+
+        Args:
+            camera: Name of the camera; empty: the only one, or the first.
+            output_format: How the picture is written; JPEG if None.
+            quality: JPEG and WebP quality, 1 to 100; as the device is set if None.
+
+        Raises:
+            NotFoundError: There is no such camera.
+            UnavailableError: It has given no picture yet, or none for ten seconds.
+            LintelError: The call failed.
+            ValueError: The format is unknown.
+        """
+        request = cameras.snapshot_request(camera, output_format, quality)
+        return cameras.read_frame(self._asked(self._cameras.TakeSnapshot, request).frame)
+
+    def stream_frames(
+        self, camera: str = "", *, with_pictures: bool = False, max_frame_rate_hz: float = 0.0
+    ) -> Generator[CameraFrame, None, None]:
+        """Follows a camera frame by frame; asks for the role watch.
+
+        Args:
+            camera: Name of the camera; empty: the only one, or the first.
+            with_pictures: Whether blurred pictures come too.
+            max_frame_rate_hz: Most frames a second; 0: all.
+
+        Yields:
+            The newest frame that was not yielded yet: those that came while your loop was busy
+            are left out. It ends where a recording does, and with the loop or close().
+
+        Raises:
+            NotFoundError: There is no such camera.
+            LintelError: The stream failed.
+        """
+        return self._frame_stream(camera, with_pictures, max_frame_rate_hz).frames()
+
+    def stream_events(
+        self,
+        *,
+        after: int | None = None,
+        kinds: Collection[str] = (),
+        cameras: Collection[str] = (),
+        reconnect: bool = True,
+    ) -> Generator[Event, None, None]:
+        """Follows what happens at the device's cameras; asks for the role watch.
+
+        Args:
+            after: Number of the last event that you have; 0: all that the device still keeps;
+                None: from now on.
+            kinds: Those wanted, as of EventKind; none: all.
+            cameras: Names of the cameras wanted; none: all.
+            reconnect: Once it has begun, go on whenever the connection breaks or the device
+                restarts, however long it is away, without losing or repeating an event.
+
+        Yields:
+            Events as they happen, until you leave the loop or call close().
+
+        Raises:
+            NotFoundError: The device has no cameras, or none of a name.
+            LintelError: The stream failed.
+            TypeError, ValueError: An argument is none.
+        """
+        return self._event_stream(after, kinds, cameras, reconnect=reconnect).events()
 
     def is_serving(self, service: str = "") -> bool:
         """Asks whether the device is ready for work.

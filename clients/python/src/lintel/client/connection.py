@@ -12,12 +12,16 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 from lintel.client import errors, video
 from lintel.client.batches import CALLS_IN_FLIGHT, PICTURES_PER_CALL, Batch, batches, refuse_single
 from lintel.client.calls import Call
+from lintel.client.cameras import FrameStream
 from lintel.client.channel import PemSource, open_channel
 from lintel.client.errors import LintelError
+from lintel.client.events import EventCall, EventStream
 from lintel.client.pictures import Picture
 from lintel.client.streams import StreamCall, VideoStream
 from lintel.client.video import DropPolicy, VideoInput, VideoOptions, VideoTask
 from lintel.v1 import (
+    camera_pb2_grpc,
+    event_pb2_grpc,
     face_pb2_grpc,
     forecast_pb2_grpc,
     mask_pb2_grpc,
@@ -25,6 +29,8 @@ from lintel.v1 import (
     statistics_pb2_grpc,
     video_pb2_grpc,
 )
+from lintel.v1.camera_pb2 import StreamFramesRequest
+from lintel.v1.event_pb2 import StreamEventsRequest
 from lintel.v1.video_pb2 import ProcessVideoRequest
 
 Request = TypeVar("Request")
@@ -98,6 +104,8 @@ class Connection:
         self._statistics = statistics_pb2_grpc.StatisticsServiceStub(self._channel)
         self._video = video_pb2_grpc.VideoServiceStub(self._channel)
         self._series = series_pb2_grpc.SeriesServiceStub(self._channel)
+        self._cameras = camera_pb2_grpc.CameraServiceStub(self._channel)
+        self._events = event_pb2_grpc.EventServiceStub(self._channel)
         self._forecasts = forecast_pb2_grpc.ForecastServiceStub(self._channel)
         self._check = self._channel.unary_unary(
             HEALTH_CHECK,
@@ -188,6 +196,27 @@ class Connection:
         config = video.config_request(tasks, drop_policy, options)
         limit = video.unanswered_limit(drop_policy, window)
         return VideoStream(self._open_stream, config, frames, limit, self.timeout_s)
+
+    def _frame_stream(
+        self, camera: str, with_pictures: bool, max_frame_rate_hz: float
+    ) -> FrameStream:
+        request = StreamFramesRequest(
+            camera=camera, with_pictures=with_pictures, max_frame_rate_hz=max_frame_rate_hz
+        )
+        return FrameStream(lambda: self._cameras.StreamFrames(request, metadata=self._metadata))
+
+    def _event_stream(
+        self,
+        after: int | None,
+        kinds: Collection[str],
+        cameras: Collection[str],
+        *,
+        reconnect: bool,
+    ) -> EventStream:
+        return EventStream(self._open_events, after, kinds, cameras, reconnect=reconnect)
+
+    def _open_events(self, request: StreamEventsRequest) -> EventCall:
+        return self._events.StreamEvents(request, metadata=self._metadata)
 
     def _open_stream(self, requests: Iterator[ProcessVideoRequest]) -> StreamCall:
         return self._video.ProcessVideo(requests, metadata=self._metadata)

@@ -98,11 +98,13 @@ class Face:
         box: Where it is.
         score: How sure the detector is, 0 to 1; 1 where nobody looked for it.
         mask: Whether it wears a mask; None where nobody asked.
+        track_id: The same face in other frames of a camera has the same; 0 where it is in none.
     """
 
     box: Box
     score: float
     mask: MaskVerdict | None = None
+    track_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +195,15 @@ def read_faces(messages: Iterable[face_pb2.Face]) -> tuple[Face, ...]:
         Face(
             Box(face.box.x_min, face.box.y_min, face.box.x_max, face.box.y_max),
             face.score,
-            _read_verdict(face.mask) if face.HasField("mask") else None,
+            read_verdict(face.mask) if face.HasField("mask") else None,
+            face.track_id,
         )
         for face in messages
     )
 
 
-def _read_verdict(message: face_pb2.MaskVerdict) -> MaskVerdict:
+def read_verdict(message: face_pb2.MaskVerdict) -> MaskVerdict:
+    """Reads what is said of a mask."""
     return MaskVerdict(
         # Of a state that a newer device may know, this client can say nothing for sure.
         MASK_STATES.get(message.state, MaskState.UNSURE),
