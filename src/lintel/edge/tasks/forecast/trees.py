@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
+from lintel.edge.tasks.forecast.examples import (
+    Base,
+    Examples,
+    base_of,
+    better_base,
+    make_examples,
+)
 from lintel.edge.tasks.forecast.features import FeatureMaker, History, Rows
 from lintel.edge.tasks.forecast.forest import Forest
 from lintel.edge.tasks.forecast.libraries import fitting, import_library
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries
-from lintel.edge.tasks.forecast.zones import Integers
 
 if TYPE_CHECKING:
     import xgboost
 
-Base = Literal["level", "season", "last"]
 _Choice = TypeVar("_Choice")
 
-# Older ones are left out: time and memory are then bounded whatever the series.
-MAXIMUM_EXAMPLES = 20_000
 _FEWEST_STEPS = 100
 _SEASONS_NEEDED = 3
 _TAIL_SHARE = 0.1
@@ -48,28 +51,6 @@ _PARAMETERS = {
     "seed": 0,
     "verbosity": 0,
 }
-
-
-class Examples(NamedTuple):
-    """Known steps of a series, each as seen from an origin before it.
-
-    Attributes:
-        rows: Their features, M of them.
-        values: float64 (M,), what they turned out to be.
-        indices: int64 (M,), which steps of the series they are, rising.
-    """
-
-    rows: Rows
-    values: Floats
-    indices: Integers
-
-    def targets(self, base: Base) -> Floats:
-        """Returns how far the values are from a base, in units of the scale: float64 (M,)."""
-        return (self.values - base_of(self.rows, base)) / self.rows.scale
-
-    def part(self, which: slice) -> Examples:
-        """Returns some of them."""
-        return Examples(self.rows.part(which), self.values[which], self.indices[which])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +91,7 @@ class Trees:
         self, library: Any, series: RegularSeries, horizon: int, regressors: Floats
     ) -> FittedTreeEnsemble:
         maker = FeatureMaker.for_series(series, regressors.shape[1])
-        workshop = _Workshop(library, self.threads, series, regressors, maker)
+        workshop = _Workshop(library, self, series, regressors, maker)
         examples = make_examples(maker, series, regressors)
         bases: tuple[Base, ...] = ("level", better_base(examples.part(workshop.tail(examples))))
         recursive = [workshop.candidate(examples, base, 1) for base in bases]
@@ -142,14 +123,17 @@ class FittedTreeEnsemble:
 
     def predict(self, history: RegularSeries, horizon: int, regressors: Floats) -> Floats:
         """See FittedForecaster."""
-        forecasts = [member.predict(history, horizon, regressors) for member in self.members]
+        ways: dict[int, list[FittedTrees]] = {}
+        for member in self.members:
+            ways.setdefault(member.direct_steps, []).append(member)
+        forecasts = [_predict(way, history, horizon, regressors) for way in ways.values()]
         return np.asarray(np.mean(forecasts, axis=0), np.float64)
 
     def refit(self, series: RegularSeries, regressors: Floats) -> FittedTreeEnsemble:
         """See FittedForecaster: bases, ways and the number of trees stay."""
         library = import_library(self.kind.requires, self.kind.name)
         maker = FeatureMaker.for_series(series, regressors.shape[1])
-        workshop = _Workshop(library, self.kind.threads, series, regressors, maker)
+        workshop = _Workshop(library, self.kind, series, regressors, maker)
         with fitting(self.kind.name):
             members = [
                 workshop.train(
@@ -180,26 +164,6 @@ class FittedTrees:
     direct_steps: int
     forest: Forest
     booster: xgboost.Booster
-
-    def predict(self, history: RegularSeries, horizon: int, regressors: Floats) -> Floats:
-        """See FittedForecaster; steps beyond the horizon that was fitted follow those before."""
-        steps = np.arange(len(history), len(history) + horizon)
-        beside = np.concatenate(
-            [self.maker.calendar_features(history.first + steps), regressors[len(history) :]],
-            axis=1,
-        )
-        known = History(history.values[-(self.maker.lookback + self.direct_steps) :], horizon)
-        forecast = np.empty(horizon)
-        for start in range(0, horizon, self.direct_steps):
-            part = slice(start, min(start + self.direct_steps, horizon))
-            ahead = np.arange(1, part.stop - start + 1)
-            origins = np.full_like(ahead, known.length)
-            values = self.predict_rows(self.maker.rows(known, origins, ahead, beside[part]))
-            # What follows is forecast from it.
-            forecast[part] = np.maximum(values, 0.0) if history.is_counts else values
-            for value in forecast[part]:
-                known.append(value)
-        return forecast
 
     def predict_rows(self, rows: Rows) -> Floats:
         """Forecasts, in the series' units, the steps that rows of features stand for."""
@@ -244,7 +208,7 @@ class _Workshop:
     """What candidates are made and judged with."""
 
     library: Any
-    threads: int
+    kind: Trees
     series: RegularSeries
     regressors: Floats
     maker: FeatureMaker
@@ -273,16 +237,18 @@ class _Workshop:
 
     def error_of_many(self, candidates: Sequence[_Candidate], horizon: int) -> float:
         """Returns the mean absolute error of their mean over windows in the last tenth."""
-        members = [self._fitted(each.booster, each.base, each.direct_steps) for each in candidates]
+        fitted = FittedTreeEnsemble(
+            tuple(self._fitted(each.booster, each.base, each.direct_steps) for each in candidates),
+            self.kind,
+        )
         last = len(self.series) - horizon
         first = min(int(len(self.series) * (1 - _TAIL_SHARE)), last)
         windows = min(_VALIDATION_WINDOWS, max(_VALIDATION_STEPS // horizon, 1))
         errors = []
         for origin in np.unique(np.linspace(first, last, windows, dtype=int)):
             end = origin + horizon
-            history, known = self.series.head(origin), self.regressors[:end]
-            forecasts = [member.predict(history, horizon, known) for member in members]
-            errors.append(np.abs(np.mean(forecasts, axis=0) - self.series.values[origin:end]))
+            forecast = fitted.predict(self.series.head(origin), horizon, self.regressors[:end])
+            errors.append(np.abs(forecast - self.series.values[origin:end]))
         return float(np.nanmean(errors))
 
     def finish(self, candidate: _Candidate, examples: Examples) -> FittedTrees:
@@ -301,7 +267,7 @@ class _Workshop:
 
     @property
     def _parameters(self) -> dict[str, Any]:
-        return {**_PARAMETERS, "nthread": self.threads}
+        return {**_PARAMETERS, "nthread": self.kind.threads}
 
     def _matrix(self, examples: Examples, base: Base, reference: Any = None) -> Any:
         return self.library.QuantileDMatrix(
@@ -309,53 +275,36 @@ class _Workshop:
             examples.targets(base),
             ref=reference,
             max_bin=_BINS,
-            nthread=self.threads,
+            nthread=self.kind.threads,
         )
 
 
-def make_examples(
-    maker: FeatureMaker, series: RegularSeries, regressors: Floats, direct_steps: int = 1
-) -> Examples:
-    """Makes what trees are fitted to: every known step, seen from one origin or several.
+def _predict(
+    way: Sequence[FittedTrees], history: RegularSeries, horizon: int, regressors: Floats
+) -> Floats:
+    """Forecasts with the mean of trees that forecast several steps in the same way.
 
-    Args:
-        maker: Makes the features.
-        series: The series.
-        regressors: float64 (len(series), R).
-        direct_steps: Steps that are forecast each by itself: each known step is then seen from
-            so many origins; of long series from some of them, chosen by a fixed seed.
+    Steps beyond those that are forecast each by itself follow from those before.
     """
-    first = min(maker.level_steps + 1, len(series) // 4)
-    known = first + np.flatnonzero(~np.isnan(series.values[first:]))[-MAXIMUM_EXAMPLES:]
-    repeats = min(max(MAXIMUM_EXAMPLES // len(known), 1), direct_steps)
-    indices = np.repeat(known, repeats)
-    steps = np.tile(np.arange(1, repeats + 1), len(known))
-    if repeats < direct_steps:
-        steps = np.random.default_rng(0).integers(1, direct_steps + 1, len(indices))
-    usable = indices - steps + 1 >= first
-    indices, steps = indices[usable], steps[usable]
-    calendar = maker.calendar_features(series.first + indices)
-    beside = np.concatenate([calendar, regressors[indices]], axis=1)
-    rows = maker.rows(History(series.values, 0), indices - steps + 1, steps, beside)
-    usable = np.isfinite(rows.level)
-    return Examples(rows.part(usable), series.values[indices][usable], indices[usable])
+    maker, direct_steps = way[0].maker, way[0].direct_steps
+    steps = np.arange(len(history), len(history) + horizon)
+    beside = np.concatenate(
+        [maker.calendar_features(history.first + steps), regressors[len(history) :]], axis=1
+    )
+    known = History(history.values[-(maker.lookback + direct_steps) :], horizon)
+    forecast = np.empty(horizon)
+    for start in range(0, horizon, direct_steps):
+        part = slice(start, min(start + direct_steps, horizon))
+        ahead = np.arange(1, part.stop - start + 1)
+        rows = maker.rows(known, np.full_like(ahead, known.length), ahead, beside[part])
+        values = sum(trees.predict_rows(rows) for trees in way) / len(way)
+        forecast[part] = np.maximum(values, 0.0) if history.is_counts else values
+        for value in forecast[part]:
+            known.append(value)
+    return forecast
 
 
 def _near_best(choices: Sequence[_Choice], errors: Sequence[float], near: float) -> list[_Choice]:
     """Returns what has no more than `near` times the least error, the best first."""
     order = np.argsort(errors, kind="stable")
     return [choices[index] for index in order if errors[index] <= near * min(errors)]
-
-
-def better_base(examples: Examples) -> Base:
-    """Returns which is nearer to the values: the mean of the last seasons, or the last value."""
-    bases: tuple[Base, ...] = ("season", "last")
-    return min(bases, key=lambda base: float(np.abs(examples.targets(base)).mean()))
-
-
-def base_of(rows: Rows, base: Base) -> Floats:
-    """Returns what forecasts are told relative to; the level where that is not known."""
-    if base == "level":
-        return rows.level
-    wanted = rows.season if base == "season" else rows.last
-    return np.where(np.isnan(wanted), rows.level, wanted)
