@@ -30,7 +30,15 @@ from tests.tensor_packages import build_echo, echo_arrays, write_network, write_
 
 from lintel.edge import errors
 from lintel.inference import open_inference_pb2 as inference
-from lintel.v1 import face_pb2, image_pb2, mask_pb2, series_pb2, statistics_pb2, video_pb2
+from lintel.v1 import (
+    face_pb2,
+    forecast_pb2,
+    image_pb2,
+    mask_pb2,
+    series_pb2,
+    statistics_pb2,
+    video_pb2,
+)
 
 MUTATIONS = int(os.environ.get("LINTEL_FUZZ_MUTATIONS", "1500"))
 SEED = os.environ.get("LINTEL_FUZZ_SEED", "lintel")
@@ -153,6 +161,29 @@ def series_methods() -> list[Method]:
             series_pb2.DeleteSeriesResponse,
         ),
     ]
+
+
+def forecast_method() -> Method:
+    """Forecasts, most of them by models that need no fitting."""
+    step_us = 86_400_000_000
+    values = [float(day % 7) for day in range(28)]
+    history = series_pb2.TimeSeries(
+        timestamps_us=[day * step_us for day in range(28)], values=values
+    )
+    known = forecast_pb2.Regressor(name="open", history_values=values, future_values=[1, 0])
+    requests: list[Message] = [
+        forecast_pb2.ForecastRequest(
+            history=history,
+            horizon=2,
+            quantile_levels=[0.1, 0.9],
+            model=model,
+            season_length=season,
+            time_zone="Europe/Berlin",
+            regressors=[known],
+        )
+        for model, season in (("", 0), ("seasonal-naive", 7), ("naive", 1), ("drift", 1))
+    ]
+    return Method("/lintel.v1.ForecastService/Forecast", requests, forecast_pb2.ForecastResponse)
 
 
 def tensor_methods() -> list[Method]:
@@ -296,7 +327,7 @@ def test_mutated_messages_get_a_documented_status_and_do_no_harm(
 ) -> None:
     device = serve_process(f"[models]\ndirectory = '{models}'")
     pictures = [image_pb2.Image(encoded=plain_jpeg), *raw_frames()]
-    methods = [*picture_methods(pictures), *series_methods()]
+    methods = [*picture_methods(pictures), *series_methods(), forecast_method()]
     methods += [*tensor_methods(), *infrastructure_methods()]
     good = [(method, one.SerializeToString()) for method in methods for one in method.requests]
     # Those that take more than one kind of request have more in them to go wrong.
