@@ -14,13 +14,14 @@ BUILD := pyproject.toml proto/generate.py $(PROTOS)
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# The device's own packages, installed editable; the stubs are generated on the way.
+# The device's own packages and those of forecasts, installed editable; the stubs are generated on
+# the way.
 $(VENV)/.device: $(BUILD)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "Lintel needs Python 3.11 to 3.13; name one with PYTHON=python3.13" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "No virtual environment could be made: on Debian, apt-get install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[forecast,plot]'
 	@touch $@
 
 # What tests and checks need besides: the converters, and the peers that the lab compares with.
