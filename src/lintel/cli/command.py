@@ -40,8 +40,8 @@ carried out, 130 interrupted.""",
 def lintel() -> None:
     """A private, dependable door or kiosk from any small Linux box with a camera.
 
-    Blurs faces, finds them, tells whether they wear masks, and measures pictures: here, or as a
-    server for others.
+    Blurs faces, finds them, tells whether they wear masks, measures pictures, keeps counts and
+    forecasts them: here, or as a server for others.
     """
 
 

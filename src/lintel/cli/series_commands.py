@@ -34,7 +34,7 @@ resolution_option = click.option(
     type=click.Choice(RESOLUTION_NAMES),
     default="hour",
     show_default=True,
-    help="Length of the steps.",
+    help="Length of the steps of a series that is kept.",
 )
 
 
