@@ -112,6 +112,24 @@ class TestScores:
         told = [tracks[0].is_told for tracks in follow(Tracker(OPTIONS), frames)]
         assert told == [False, False, True, True]
 
+    def test_a_second_box_on_a_head_is_covered_but_not_told_of(self) -> None:
+        tracker = Tracker(OPTIONS)
+        wide = (LEFT[0] - 30, LEFT[1] - 5, LEFT[2] + 30, LEFT[3] + 40)
+        for step in range(4):
+            tracks = tracker.update([LEFT, wide], [0.9, 0.5], step * STEP_S)
+            assert [track.is_told for track in tracks] == [True, False]
+            assert any(holds(track.cover, wide) for track in tracks)
+        tracks = tracker.update([LEFT, moved(wide, 90)], [0.9, 0.5], 4 * STEP_S)
+        assert all(track.is_told for track in tracks if track.unseen_s == 0)
+
+    def test_a_doubtful_box_that_does_not_fit_leads_nobody_astray(self) -> None:
+        tracker = Tracker(OPTIONS)
+        tracker.update([LEFT], [0.9], 0.0)
+        large = (LEFT[0] - 80, LEFT[1] - 90, LEFT[2] + 80, LEFT[3] + 90)
+        first, second = tracker.update([large], [0.06], STEP_S)
+        assert (first.id, first.unseen_s > 0, first.is_told) == (1, True, True)
+        assert (second.id, second.unseen_s, second.is_told) == (2, 0, False)
+
 
 class TestCovers:
     def test_what_was_found_is_within_its_cover(self) -> None:

@@ -26,8 +26,6 @@ logger = logging.getLogger("lintel.pipeline")
 
 # Frames between two looks farther apart than this are covered whole, whatever was followed.
 _LONGEST_GAP_NS = 500_000_000
-# A track that is known is continued by detections scored this share of what begins one.
-_CONTINUED = 0.4
 # What is said of a mask but once of each track.
 _TELLING = (MaskState.NOT_WORN, MaskState.WORN_INCORRECTLY)
 
@@ -136,7 +134,8 @@ class Looker:
         self._tracker = Tracker(
             TrackingOptions(models.told_score, start_score, hold_s, min(0.5, hold_s))
         )
-        self._least_score = start_score * _CONTINUED
+        # Less is noise: the calibrated score of no face at all is not far below.
+        self._least_score = start_score
         self._votes = MaskVotes(models.min_probability, mask_every_s)
         self._told: set[tuple[int, MaskState]] = set()
         self._before: list[Track] = []

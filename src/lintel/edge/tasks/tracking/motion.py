@@ -61,6 +61,8 @@ class Motion:
         self._covariance += seconds * self._speed_variance + noise * seconds / 2
         self._speed_variance += noise
         if not seen:
+            # Sizes that went on as before would come to nothing, or to everything.
+            self._speed[2:] = 0
             self._speed = self._speed * math.exp(-seconds / _SLOWING_S)
 
     def correct(self, box: Corners) -> None:

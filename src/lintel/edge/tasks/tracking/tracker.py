@@ -15,12 +15,35 @@ from lintel.edge.tasks.tracking.motion import Corners, Motion
 
 Box: TypeAlias = tuple[float, float, float, float]
 
-# Boxes are made larger by this share of their sides before they are compared, first little, then
-# more: Yang et al., Hard to Track Objects with Irregular Motions and Similar Appearances? Make It
-# Easier by Buffering the Matching Space, 2023. Tracks are looked for where they are thought to be,
-# and at last where they were seen: who walks may stop.
-_PASSES = ((0.15, False), (0.5, False), (0.5, True))
-_LEAST_OVERLAP = 0.15
+
+class _Pass(NamedTuple):
+    """A way of giving detections to tracks.
+
+    Attributes:
+        sure: Whether it is for sure detections, or for doubtful ones.
+        buffer: What boxes are made larger by first, as a share of their sides: Yang et al., Hard
+            to Track Objects with Irregular Motions and Similar Appearances? Make It Easier by
+            Buffering the Matching Space, 2023.
+        least: How far boxes have to overlap then, 0 to 1.
+        as_seen: Whether tracks are looked for where they were seen last, rather than where they
+            are thought to be: who walks may stop.
+    """
+
+    sure: bool
+    buffer: float
+    least: float
+    as_seen: bool = False
+
+
+# A doubtful box may be anything near a face: it has to fit.
+_PASSES = (
+    _Pass(sure=True, buffer=0.15, least=0.15),
+    _Pass(sure=True, buffer=0.5, least=0.15),
+    _Pass(sure=True, buffer=0.5, least=0.15, as_seen=True),
+    _Pass(sure=False, buffer=0.15, least=0.4),
+)
+# Of two boxes on one head, one has this share of the smaller in common with the other.
+_SHADOW = 0.6
 # What an unseen face's cover grows on every side, in shares of its sides a second.
 _GROWTH_A_SECOND = 0.4
 # Beyond, a frame shows noise and not faces.
@@ -66,7 +89,8 @@ class Track(NamedTuple):
             what was found.
         score: Of the detection that it was last found by, 0 to 1.
         unseen_s: Seconds since then; 0: it was found in this frame.
-        is_told: It was once scored as what is to be told of, not only covered.
+        is_told: It was once scored as what is to be told of, not only covered, and was no second
+            box on the head of another that is.
     """
 
     id: int
@@ -136,6 +160,7 @@ class Tracker:
         for index in left:
             if ranks[index] >= self._options.start_score:
                 self._begin(found[index], float(ranks[index]))
+        self._tell()
         self._keep_in_bounds()
         return [followed.as_of(now_s) for followed in self._followed]
 
@@ -143,29 +168,38 @@ class Tracker:
         """Gives detections to the tracks that they belong to; returns those of no track."""
         sure = scores >= self._options.told_score
         tracks = list(self._followed)
-        left: list[int] = []
-        for part in (np.flatnonzero(sure).tolist(), np.flatnonzero(~sure).tolist()):
-            waiting: list[int] = part
-            for buffer, as_seen in _PASSES:
-                places = [track.seen_box if as_seen else track.motion.box for track in tracks]
-                pairs = _pairs(places, found[waiting], buffer)
-                for track_index, place in pairs:
-                    index = waiting[place]
-                    tracks[track_index].find(found[index], float(scores[index]), self._now_s)
-                    tracks[track_index].is_told |= bool(sure[index])
-                matched = {place for _, place in pairs}
-                waiting = [index for place, index in enumerate(waiting) if place not in matched]
-                taken = {track_index for track_index, _ in pairs}
-                tracks = [track for place, track in enumerate(tracks) if place not in taken]
-            left += waiting
+        left = list(range(len(found)))
+        for each in _PASSES:
+            places = [one.seen_box if each.as_seen else one.motion.box for one in tracks]
+            waiting = [index for index in left if sure[index] == each.sure]
+            pairs = _pairs(places, found[waiting], each)
+            for track, place in pairs:
+                tracks[track].find(found[waiting[place]], scores[waiting[place]], self._now_s)
+            given = {waiting[place] for _, place in pairs}
+            left = [index for index in left if index not in given]
+            taken = {track for track, _ in pairs}
+            tracks = [one for at, one in enumerate(tracks) if at not in taken]
+        # The same head may be found as a smaller or a larger box all at once.
+        for index in [index for index in left if sure[index]]:
+            on_it = [one for one in tracks if _is_shadow(found[index], [one.motion.box])]
+            if on_it:
+                on_it[0].find(found[index], scores[index], self._now_s)
+                tracks.remove(on_it[0])
+                left.remove(index)
         return left
 
     def _begin(self, box: Corners, score: float) -> None:
-        is_told = score >= self._options.told_score
-        self._followed.append(
-            _Followed(self._next_id, Motion(box), box, score, self._now_s, is_told)
-        )
+        self._followed.append(_Followed(self._next_id, Motion(box), box, score, self._now_s))
         self._next_id += 1
+
+    def _tell(self) -> None:
+        """Begins to tell of what scored enough now, but of no head twice."""
+        told = [one.place(self._now_s) for one in self._followed if one.is_told]
+        for one in sorted(self._followed, key=lambda one: -one.score):
+            is_sure = one.seen_s == self._now_s and one.score >= self._options.told_score
+            if is_sure and not one.is_told and not _is_shadow(one.seen_box, told):
+                one.is_told = True
+                told.append(one.seen_box)
 
     def _hold(self, followed: _Followed) -> float:
         return self._options.hold_s if followed.is_told else self._options.doubtful_hold_s
@@ -177,7 +211,7 @@ class Tracker:
             self._crowded_until_s = self._now_s + self._options.hold_s
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Followed:
     """What a tracker knows of a face."""
 
@@ -186,16 +220,20 @@ class _Followed:
     seen_box: Corners
     score: float
     seen_s: float
-    is_told: bool
+    is_told: bool = False
 
     def find(self, box: Corners, score: float, now_s: float) -> None:
         self.motion.correct(box)
-        self.seen_box, self.score, self.seen_s = box, score, now_s
+        self.seen_box, self.score, self.seen_s = box, float(score), now_s
+
+    def place(self, now_s: float) -> Corners:
+        """Where it was found in the frame of now, or is thought to be."""
+        return self.seen_box if self.seen_s == now_s else self.motion.box
 
     def as_of(self, now_s: float) -> Track:
         thought = self.motion.box
         unseen_s = now_s - self.seen_s
-        box = thought if unseen_s > 0 else self.seen_box
+        box = self.place(now_s)
         # Whoever is not seen may have stopped, or gone on as before.
         cover = _grow(_hull([thought, self.seen_box]), thought, unseen_s)
         return Track(self.id, _as_box(box), _as_box(cover), self.score, unseen_s, self.is_told)
@@ -229,12 +267,22 @@ def covers_between(
     return covers
 
 
-def _pairs(tracks: list[Corners], found: Corners, buffer: float) -> list[tuple[int, int]]:
+def _pairs(tracks: list[Corners], found: Corners, way: _Pass) -> list[tuple[int, int]]:
     """Returns which tracks, by index, belong to which detections, by index."""
     if not tracks or not len(found):
         return []
-    pairs = match(expand(np.array(tracks), buffer), expand(found, buffer), _LEAST_OVERLAP)
-    return [(int(track), int(place)) for track, place in pairs]
+    larger = expand(np.array(tracks), way.buffer), expand(found, way.buffer)
+    return [(int(track), int(place)) for track, place in match(*larger, way.least)]
+
+
+def _is_shadow(box: Corners, others: list[Corners]) -> bool:
+    """Tells whether a box lies mostly on another, or another on it."""
+    for other in others:
+        sides = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
+        smaller = min(np.prod(box[2:] - box[:2]), np.prod(other[2:] - other[:2]))
+        if (sides > 0).all() and np.prod(sides) >= _SHADOW * smaller:
+            return True
+    return False
 
 
 def _in_order(boxes: Corners) -> Corners:
