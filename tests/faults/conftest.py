@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -92,6 +93,35 @@ def serve_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPro
     for popen in started:
         popen.kill()
         popen.communicate()
+
+
+@dataclass(frozen=True)
+class SmallDisk:
+    """A file system of 256 KiB that only one process has.
+
+    Attributes:
+        folder: Where that process finds it.
+        command: What to put before the process' own command.
+    """
+
+    folder: Path
+    command: list[str]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> SmallDisk:
+    """A disk to fill; skips where none can be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = 'mount -t tmpfs -o size=256k tmpfs "$1" && shift && exec "$@"'
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
+    command.append(str(folder))
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*command, "true"], check=False).returncode
+    ):
+        pytest.skip("no file system of its own can be mounted here")
+    return SmallDisk(folder, command)
 
 
 @pytest.fixture(scope="session")

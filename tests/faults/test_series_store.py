@@ -9,9 +9,8 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
-
-import pytest
 
 from lintel.edge.series import Clock, Count, LocalSteps, Resolution, SeriesStore
 from lintel.edge.series.counts import add_up
@@ -134,17 +133,8 @@ def test_a_log_that_ends_anywhere_leaves_whole_calls(tmp_path: Path) -> None:
     assert len(kept) > 10
 
 
-def test_a_full_disk_refuses_and_keeps_what_it_has(tmp_path: Path) -> None:
-    mount = 'mount -t tmpfs -o size=256k tmpfs "$1" && shift && exec "$@"'
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    unshared = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh", disk]
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run([*unshared, "true"], check=False).returncode
-    ):
-        pytest.skip("no file system of its own can be mounted here")
-    command = [*unshared, sys.executable, "-c", FILL_THE_DISK, disk]
+def test_a_full_disk_refuses_and_keeps_what_it_has(small_disk: Any) -> None:
+    command = [*small_disk.command, sys.executable, "-c", FILL_THE_DISK, str(small_disk.folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     written, refused, while_full, after = json.loads(done.stdout)

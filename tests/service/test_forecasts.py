@@ -38,7 +38,8 @@ def day_curve(hours: int, noise: float = 3.0) -> list[float]:
     """Counts of people by the hour: few at night, many at noon."""
     chance = np.random.default_rng(5)
     curve = 40 - 30 * np.cos(2 * np.pi * np.arange(hours) / 24)
-    return np.maximum(np.round(curve + noise * chance.standard_normal(hours)), 0).tolist()
+    counts = np.maximum(np.round(curve + noise * chance.standard_normal(hours)), 0)
+    return [float(count) for count in counts]
 
 
 def history(values: Sequence[float], step_us: int = HOUR_US) -> series_pb2.TimeSeries:

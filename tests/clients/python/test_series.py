@@ -15,7 +15,7 @@ from lintel.client import Count, InvalidArgumentError, NotFoundError, Series
 from lintel.client.moments import all_to_microseconds, to_microseconds
 from lintel.edge.series import store as store_module
 from lintel.edge.service import DeviceServer
-from lintel.v1 import series_pb2, series_pb2_grpc
+from lintel.v1 import series_pb2
 
 Ask = Callable[..., Any]
 StartDevice = Callable[..., DeviceServer]
@@ -87,30 +87,43 @@ def test_a_long_stretch_is_read_in_parts(
     assert len(read.timestamps) == 8
 
 
-class LosesTheFirstReply(series_pb2_grpc.SeriesServiceServicer):
+class LosesTheFirstReply:
+    """Two methods of the service, whose first reply is lost on its way."""
+
     def __init__(self) -> None:
         self.requests: list[Any] = []
 
-    def RecordCounts(  # noqa: N802
-        self, request: Any, context: Any
-    ) -> series_pb2.RecordCountsResponse:
+    def record(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self._lose_the_first(request, context)
+        return series_pb2.RecordCountsResponse(recorded=1)
+
+    def delete(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self._lose_the_first(request, context)
+        return series_pb2.DeleteSeriesResponse()
+
+    def add_to(self, server: grpc.Server) -> None:
+        kinds = (
+            ("RecordCounts", self.record, series_pb2.RecordCountsRequest),
+            ("DeleteSeries", self.delete, series_pb2.DeleteSeriesRequest),
+        )
+        handlers = {
+            name: grpc.unary_unary_rpc_method_handler(
+                method, kind.FromString, lambda response: response.SerializeToString()
+            )
+            for name, method, kind in kinds
+        }
+        service = "lintel.v1.SeriesService"
+        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, handlers)])
+
+    def _lose_the_first(self, request: Any, context: grpc.ServicerContext) -> None:
         self.requests.append(request)
         if len(self.requests) == 1:
             context.abort(grpc.StatusCode.UNAVAILABLE, "the reply was lost")
-        return series_pb2.RecordCountsResponse(recorded=1)
-
-    def DeleteSeries(  # noqa: N802
-        self, request: Any, context: Any
-    ) -> series_pb2.DeleteSeriesResponse:
-        self.requests.append(request)
-        context.abort(grpc.StatusCode.UNAVAILABLE, "the reply was lost")
 
 
 def test_a_repeat_that_grpc_makes_has_the_same_key(ask: Ask, start_server: StartServer) -> None:
     servicer = LosesTheFirstReply()
-    address = start_server(
-        lambda server: series_pb2_grpc.add_SeriesServiceServicer_to_server(servicer, server)
-    )
+    address = start_server(servicer.add_to)
     assert ask(address, "record_counts", {"door": 1}) == 1
     assert ask(address, "record_counts", {"door": 1}) == 1
     first, repeat, other = (request.idempotency_key for request in servicer.requests)
@@ -122,9 +135,7 @@ def test_a_deletion_that_may_have_happened_is_not_repeated(
     ask: Ask, start_server: StartServer
 ) -> None:
     servicer = LosesTheFirstReply()
-    address = start_server(
-        lambda server: series_pb2_grpc.add_SeriesServiceServicer_to_server(servicer, server)
-    )
+    address = start_server(servicer.add_to)
     with pytest.raises(Exception, match="the reply was lost"):
         ask(address, "delete_series", "door")
     assert len(servicer.requests) == 1

@@ -104,10 +104,10 @@ def test_hours_and_days_are_the_sums_of_their_minutes(
         for series in {series for series, _, _ in counts}:
             hours: dict[int, float] = defaultdict(float)
             days: dict[int, float] = defaultdict(float)
-            for start_us, value in points(store, Resolution.MINUTE, series).items():
+            for start_us, total in points(store, Resolution.MINUTE, series).items():
                 hour, day = steps.hour_and_day(start_us // MINUTE_US)
-                hours[hour * MINUTE_US] += value
-                days[steps.start_of_day_us(day)] += value
+                hours[hour * MINUTE_US] += total
+                days[steps.start_of_day_us(day)] += total
             assert points(store, Resolution.HOUR, series) == hours
             assert points(store, Resolution.DAY, series) == days
     finally:
@@ -148,7 +148,7 @@ def test_a_stretch_has_its_bounds(open_store: OpenStore, count: MakeCount, at: A
     store.write([batch(*(count(f"2026-07-01T{hour:02}:30+02:00", hour) for hour in range(24)))])
 
     def read(resolution: Resolution, start: str, end: str) -> list[float]:
-        return store.read("door", resolution, at(start), at(end)).values.tolist()
+        return list(store.read("door", resolution, at(start), at(end)).values)
 
     assert read(Resolution.HOUR, "2026-07-01T03:00+02:00", "2026-07-01T05:00+02:00") == [3, 4]
     assert read(Resolution.HOUR, "2026-07-01T03:00:01+02:00", "2026-07-01T05:00:01+02:00") == [4, 5]
@@ -184,7 +184,7 @@ def test_the_newest_are_those_that_are_over(
     store.write([batch(*(count(moment) for moment in (*moments, "2026-07-01T12:30+02:00")))])
 
     def newest(resolution: Resolution, most: int) -> list[int]:
-        return store.newest("door", resolution, most).timestamps_us.tolist()
+        return list(store.newest("door", resolution, most).timestamps_us)
 
     assert newest(Resolution.MINUTE, 2) == [at(moment) for moment in moments[1:]]
     assert newest(Resolution.HOUR, 9) == [at(moments[0]), at("2026-07-01T11:00+02:00")]
