@@ -116,6 +116,7 @@ path = ""
 [[cameras]]
 name = "door"
 source = "{folder}"
+frame_rate_hz = 25
 [[cameras.lines]]
 name = "mat"
 start = [0.5, 0]

@@ -13,6 +13,7 @@ import click
 
 from lintel import terminal
 from lintel.cli.camera_command import cameras
+from lintel.cli.event_command import events
 from lintel.cli.forecast_command import forecast
 from lintel.cli.mask_command import masks
 from lintel.cli.options import config_option, load_settings
@@ -119,7 +120,8 @@ Example:
 )
 @config_option
 def check(config: Path | None) -> None:
-    """Checks the settings, addresses, certificates and time zone, without starting anything."""
+    """Checks the settings, and the files that they name, without starting anything."""
+    from lintel.edge import notify  # noqa: PLC0415
     from lintel.edge.series import device_zone  # noqa: PLC0415
     from lintel.edge.service import access  # noqa: PLC0415
 
@@ -127,6 +129,7 @@ def check(config: Path | None) -> None:
     access.check_addresses(settings)
     access.server_credentials(settings.server.tls)
     device_zone(settings.series.time_zone)
+    notify.destinations(settings)
     click.echo("The settings are valid.")
 
 
@@ -160,7 +163,7 @@ def _print_finding(finding: Finding) -> None:
         click.echo(f"{'':8} {finding.hint}")
 
 
-for _command in (blur, cameras, detect, masks, stats, forecast, series):
+for _command in (blur, cameras, detect, masks, stats, forecast, series, events):
     lintel.add_command(_command)
 
 

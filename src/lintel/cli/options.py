@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lintel.cli.series_engines import SeriesEngine
     from lintel.edge.config import Settings
 
+# Where `lintel serve` listens by default.
+DEFAULT_SERVER = "127.0.0.1:50051"
 Command = TypeVar("Command", bound=Callable[..., Any])
 Opened = TypeVar("Opened")
 
@@ -50,15 +52,33 @@ def number_option(
 
 def place_options(command: Command) -> Command:
     """Adds the options that say where pictures are worked on."""
+    local = click.option("--local", is_flag=True, help="Work in this process: the default.")
+    server = click.option(
+        "--server",
+        metavar="ADDRESS",
+        envvar="LINTEL_SERVER",
+        help='Have a server do the work: "HOST:PORT" or "unix:/path". LINTEL_SERVER may name it'
+        " too.",
+    )
+    return local(server(access_options(config_option(command))))
+
+
+def server_options(command: Command) -> Command:
+    """Adds the options that say which server is asked, for what only a server knows."""
+    server = click.option(
+        "--server",
+        metavar="ADDRESS",
+        envvar="LINTEL_SERVER",
+        default=DEFAULT_SERVER,
+        show_default=True,
+        help='"HOST:PORT" or "unix:/path". LINTEL_SERVER may name it too.',
+    )
+    return server(access_options(command))
+
+
+def access_options(command: Command) -> Command:
+    """Adds the options that say what a server is shown."""
     options = (
-        click.option("--local", is_flag=True, help="Work in this process: the default."),
-        click.option(
-            "--server",
-            metavar="ADDRESS",
-            envvar="LINTEL_SERVER",
-            help='Have a server do the work: "HOST:PORT" or "unix:/path". LINTEL_SERVER may name'
-            " it too.",
-        ),
         click.option(
             "--token",
             envvar="LINTEL_TOKEN",
@@ -93,7 +113,6 @@ def place_options(command: Command) -> Command:
             envvar="LINTEL_CLIENT_KEY",
             help="The private key of that certificate, in PEM.",
         ),
-        config_option,
     )
     for option in reversed(options):
         command = option(command)
@@ -151,6 +170,20 @@ def open_forecast_engine(**place: Any) -> ForecastEngine:
     return _open(open_here, ServerForecasts, **place)
 
 
+def read_token(token: str | None, token_file: Path | None) -> str | None:
+    """Returns the bearer token that the options name, if any.
+
+    Raises:
+        click.UsageError: Both name one.
+        FileFailedError: It cannot be read.
+    """
+    if token_file is None:
+        return token
+    if token is not None:
+        raise click.UsageError("--token and --token-file are both given: give one of them.")
+    return read_secret(token_file)
+
+
 def _open(
     open_here: Callable[[Settings], Opened],
     open_server: Callable[..., Opened],
@@ -180,11 +213,7 @@ def _open(
     if server and not local:
         if "config" in given:
             raise click.UsageError("A server has settings of its own: leave --config out.")
-        if token_file is not None:
-            if token is not None:
-                raise click.UsageError("--token and --token-file are both given: give one of them.")
-            token = read_secret(token_file)
-        return open_server(server, token, **certificates)
+        return open_server(server, read_token(token, token_file), **certificates)
     return open_here(load_settings(config))
 
 

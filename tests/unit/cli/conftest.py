@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -39,6 +40,9 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """Runs `lintel` with arguments in this process."""
     before = signal.getsignal(signal.SIGTERM)
+    logger = logging.getLogger("lintel")
+    # `lintel serve` leads logs to a standard error that is gone with the test.
+    logs = logger.handlers, logger.level, logger.propagate
 
     def run_command(*arguments: str | Path) -> Ended:
         capfd.readouterr()
@@ -50,6 +54,7 @@ def run(capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
 
     yield run_command
     signal.signal(signal.SIGTERM, before)
+    logger.handlers, logger.level, logger.propagate = logs
 
 
 @pytest.fixture

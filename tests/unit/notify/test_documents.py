@@ -34,7 +34,7 @@ def test_verdicts_have_names() -> None:
         "camera": "door",
         "track_id": 3,
         "mask": {
-            "state": "not-worn",
+            "state": "without_mask",
             "probabilities": {"with_mask": 0.1, "without_mask": 0.7, "incorrect_mask": 0.2},
         },
     }

@@ -10,7 +10,15 @@ from msgspec import Struct
 
 from lintel.edge.packages import MASK_LABELS
 from lintel.edge.pipeline import Event, FrameResult
+from lintel.edge.tasks.masks import MaskState
 
+# As the command line and the clients write them.
+STATES = {
+    MaskState.WORN: MASK_LABELS[0],
+    MaskState.NOT_WORN: MASK_LABELS[1],
+    MaskState.WORN_INCORRECTLY: MASK_LABELS[2],
+    MaskState.UNSURE: "unsure",
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -63,7 +71,8 @@ def write(event: Event, missed: int, frame: FrameResult | None) -> bytes:
     mask = None
     if event.mask is not None:
         probabilities = zip(MASK_LABELS, event.mask.probabilities, strict=True)
-        mask = MaskDocument(event.mask.state, {name: round(p, 4) for name, p in probabilities})
+        rounded = {name: round(probability, 4) for name, probability in probabilities}
+        mask = MaskDocument(STATES[event.mask.state], rounded)
     moment = _EPOCH + timedelta(microseconds=event.timestamp_us)
     document = EventDocument(
         sequence_number=event.sequence_number,
