@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from rates import Search
 
 
@@ -56,7 +57,7 @@ def draw_curves(rows: Sequence[dict[str, float]], target: Path) -> None:
         for name, label in names.items():
             axes.plot(epochs, [row[name] for row in rows], marker="o", markersize=3, label=label)
         axes.set(xlabel="epoch", title=title)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _finish(figure, target)
 
 

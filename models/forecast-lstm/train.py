@@ -60,7 +60,7 @@ def main() -> None:
         callbacks=[judge, keras.callbacks.TerminateOnNaN(raise_error=False)],
     )
     # The loss is not needed to run it, and its code is not in the file.
-    keras.Model(model.inputs, model.output, name=model.name).save(arguments.out / TRAINED)
+    keras.Model(model.input, model.output, name=model.name).save(arguments.out / TRAINED)
     draw_curves(judge.rows, arguments.out / "curves.png")
     result = {
         "series": arguments.series.name,

@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from lintel import terminal
+from lintel.lab.commands.backtest import backtest
 from lintel.lab.commands.calibrate import calibrate
 from lintel.lab.commands.cluster import cluster
 from lintel.lab.commands.crops import crops
@@ -28,6 +29,7 @@ COMMANDS: tuple[click.Command, ...] = (
     crops,
     train,
     sweep,
+    backtest,
 )
 
 

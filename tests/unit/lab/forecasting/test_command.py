@@ -1,0 +1,83 @@
+"""`lintel-lab backtest`: what it takes, says and writes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from lintel.lab.commands.backtest import backtest
+from lintel.lab.errors import LabError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Two hundred days."""
+    random = np.random.default_rng(8)
+    values = 100 + np.cumsum(random.normal(0, 3, 200))
+    start = datetime(2024, 1, 1)
+    rows = [f"{start + timedelta(days=i):%Y-%m-%d},{v:.2f}" for i, v in enumerate(values)]
+    path = tmp_path / "days.csv"
+    path.write_text("\n".join(["Date,Value", *rows]))
+    return path
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(backtest, [str(each) for each in arguments])
+
+
+def test_it_tells_figures_and_writes_a_page_and_csv(file: Path, tmp_path: Path) -> None:
+    report, table = tmp_path / "report.html", tmp_path / "forecasts.csv"
+    done = run(
+        *(file, "--last", "10%", "--models", "drift", "--season", "1", "--levels", "50"),
+        *("--report", report, "--csv", table),
+    )
+    assert done.exit_code == 0, done.output
+    assert "20 windows of 1 step, the first from 2024-06-29 on" in done.stdout
+    assert "50 % hold" in done.stdout
+    assert "drift" in done.stdout
+    assert report.read_text().startswith("<!DOCTYPE html>")
+    assert table.read_text().splitlines()[1].startswith("naive,2024-06-29,2024-06-29,1,")
+
+
+def test_what_is_there_is_not_overwritten(file: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    report.write_text("mine")
+    done = run(file, "--report", report)
+    assert "exists; --overwrite replaces it" in str(done.exception)
+    assert report.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--last", "20", "--origins", "20"], "--last and --origins contradict each other"),
+        (["--last", "many"], "many is neither a number"),
+        (["--levels", "80,100"], "whole per cents from 1 to 99"),
+        (["--levels", ""], "whole per cents from 1 to 99"),
+        (["--horizon", "0"], "0 is not in the range 1<=x<=1000"),
+    ],
+)
+def test_wrong_options_are_told(file: Path, arguments: list[str], told: str) -> None:
+    done = run(file, *arguments)
+    assert done.exit_code == 2
+    assert told in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--origins", "4"], "There are 4 windows: give 5 or more"),
+        (["--last", "200"], "has 200 values: --last must be at least 1, and less"),
+        (["--last", "0%"], "--last must be at least 1"),
+        (["--models", "prophet"], "There is no model prophet: choose among naive"),
+        (["--calibration", "500"], "room for 168 windows of calibration, not 500"),
+    ],
+)
+def test_what_cannot_be_measured_is_told(file: Path, arguments: list[str], told: str) -> None:
+    done = run(file, *arguments)
+    assert isinstance(done.exception, LabError)
+    assert told in str(done.exception)
