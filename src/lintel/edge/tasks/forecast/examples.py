@@ -14,6 +14,8 @@ Base = Literal["level", "season", "last"]
 
 # Older ones are left out: time and memory are then bounded whatever the series.
 MAXIMUM_EXAMPLES = 20_000
+# Of short series, steps are seen from several origins until there are so many examples.
+_DIRECT_EXAMPLES = 8_000
 
 
 class Examples(NamedTuple):
@@ -48,11 +50,12 @@ def make_examples(
         series: The series.
         regressors: float64 (len(series), R).
         direct_steps: Steps that are forecast each by itself: each known step is then seen from
-            so many origins; of long series from some of them, chosen by a fixed seed.
+            so many origins; of series that are not short from some of them, chosen by a fixed
+            seed.
     """
     first = min(maker.level_steps + 1, len(series) // 4)
     known = first + np.flatnonzero(~np.isnan(series.values[first:]))[-MAXIMUM_EXAMPLES:]
-    repeats = min(max(MAXIMUM_EXAMPLES // len(known), 1), direct_steps)
+    repeats = min(max(_DIRECT_EXAMPLES // len(known), 1), direct_steps)
     indices = np.repeat(known, repeats)
     steps = np.tile(np.arange(1, repeats + 1), len(known))
     if repeats < direct_steps:

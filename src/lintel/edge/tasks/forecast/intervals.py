@@ -14,7 +14,7 @@ from lintel.edge.tasks.forecast.series import Floats
 
 MAXIMUM_WINDOWS = 500
 # How far the level of a quantile moves where all of a window lies on one side of it.
-_RATE = 0.04
+_RATE = 0.05
 _FEWEST_WINDOWS = 10
 _LEAST_LEVEL, _MOST_LEVEL = 0.0005, 0.9995
 # Errors grow with the forecast not at all, like those of counts, or in proportion.

@@ -17,9 +17,9 @@ from lintel.edge.tasks.forecast.series import Floats, RegularSeries
 
 FEWEST_WINDOWS = 5
 SIGNIFICANT = 0.05
-_MOST_WINDOWS = 100
+_MOST_WINDOWS = 250
 # Over all windows: what the backtest may cost at long horizons.
-_MOST_STEPS = 4_000
+_MOST_STEPS = 2_500
 _USUAL_WINDOWS = 20
 # Of the windows, the newest: a model must still be better there.
 _RECENT_SHARE = 1 / 3
