@@ -17,7 +17,7 @@ from lintel.edge.cameras.frame import Frame
 from lintel.edge.cameras.watching import CameraState, CameraStatus
 from lintel.edge.pipeline.intake import Intake
 from lintel.edge.pipeline.looking import Looker, Seen, Shot
-from lintel.edge.pipeline.results import FrameResult, Reason
+from lintel.edge.pipeline.results import FrameResult, Reason, Stage
 from lintel.edge.pipeline.showing import Shower
 from lintel.edge.pipeline.viewers import Subscription, Viewers
 
@@ -216,8 +216,11 @@ class CameraPipeline:
         while frames := self._intake.take(self._looker.rhythm.every):
             self._looking_since = time.monotonic()
             with self._slot():
+                started_ns = time.monotonic_ns()
                 seen = self._looker.look(frames)
             self._looking_since = None
+            for shot in seen.shots:
+                shot.stages_ns[Stage.WAIT] = started_ns - shot.frame.captured_ns
             self._listener.seen(self.name, frames[-1].captured_us, seen)
             if not self._hand_on(seen.shots):
                 break

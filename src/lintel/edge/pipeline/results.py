@@ -47,7 +47,7 @@ class TrackedFace(NamedTuple):
 
 
 class Stage(StrEnum):
-    """What the time of a frame goes into."""
+    """What the time of a frame goes into; WAIT is from its capture until it is looked at."""
 
     WAIT = "wait"
     DETECT = "detect"
