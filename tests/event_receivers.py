@@ -136,7 +136,7 @@ class WebhookReceiver:
 
 
 class Broker:
-    """A Mosquitto, which keeps nothing over its end.
+    """A Mosquitto, which keeps nothing over its end unless it is set to.
 
     Args:
         folder: For its settings.
@@ -186,7 +186,8 @@ class Subscriber:
     def __init__(self, port: int, options: Callable[[Client], object] = bool) -> None:
         self.messages: list[MQTTMessage] = []
         self._subscribed = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2)
+        # A broker that remembers it keeps messages for it while it is away.
+        self._client = Client(CallbackAPIVersion.VERSION2, "subscriber", clean_session=False)
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_disconnect = lambda *_: self._subscribed.clear()
