@@ -45,6 +45,7 @@ class LocalForecasts:
         trace: TracebackType | None,
     ) -> None:
         """Closes the models and the store."""
+        self._forecasts.close()
         self._runtime.close()
         if self._recorder is not None:
             self._recorder.stop()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lintel.edge.config import Settings
-from lintel.edge.errors import InvalidArgumentError, LintelError
-from lintel.edge.runtime import Runtime
+from lintel.edge.errors import InvalidArgumentError, LintelError, ModelNotFoundError
+from lintel.edge.packages import builtin_packages, load_package
+from lintel.edge.runtime import LoadedModel, Runtime
 from lintel.edge.series import Recorder, Resolution, device_zone, ensure_kept, zone_name
 from lintel.edge.series.counts import check_name
 
@@ -35,7 +37,7 @@ class Forecasts:
 
     Args:
         settings: The device's settings.
-        runtime: Holds the networks.
+        runtime: Holds the networks of the folder of packages.
         recorder: The way into the store of series; None where none are kept.
 
     Raises:
@@ -43,12 +45,18 @@ class Forecasts:
     """
 
     def __init__(self, settings: Settings, runtime: Runtime, recorder: Recorder | None) -> None:
-        self._settings = settings.forecast
+        self._settings = settings
         self._time_zone = zone_name(device_zone(settings.series.time_zone))
         self._runtime = runtime
         self._recorder = recorder
         self._opening = threading.Lock()
         self._engine: ForecastingEngine | None = None
+        self._builtin: dict[str, LoadedModel] = {}
+
+    def close(self) -> None:
+        """Closes what was opened."""
+        for model in self._builtin.values():
+            model.pool.close()
 
     def forecast(
         self,
@@ -117,20 +125,41 @@ class Forecasts:
                     default_forecasters,
                 )
 
-                models = default_forecasters(tuple(self._networks()), self._settings.threads)
-                self._engine = ForecastingEngine(models, self._settings.remembered)
+                settings = self._settings.forecast
+                models = default_forecasters(tuple(self._networks()), settings.threads)
+                self._engine = ForecastingEngine(models, settings.remembered)
             return self._engine
 
     def _networks(self) -> Iterator[Forecaster]:
-        """Yields those of the device's models that forecast; one that does not fit is left out."""
-        from lintel.edge.tasks.forecast import WindowForecaster  # noqa: PLC0415
+        """Yields networks that forecast; one that cannot be used is left out, and logged."""
+        from lintel.edge.tasks.forecast import WindowForecaster  # noqa: PLC0415 - as `_opened`
 
+        for name, model in (self._found() | self._open_builtin()).items():
+            with _or_logged(name):
+                yield WindowForecaster.from_package(model.package, model.pool)
+
+    def _found(self) -> dict[str, LoadedModel]:
+        """Returns those of the folder of packages."""
+        models = self._runtime.models.items()
+        return {name: each for name, each in models if each.package.manifest.task == "forecast"}
+
+    def _open_builtin(self) -> dict[str, LoadedModel]:
+        """Opens those of the settings that come with Lintel, where the device has no others."""
         known = self._runtime.models.keys() | self._runtime.broken.keys()
-        for name in sorted(set(self._settings.networks) - known):
-            logger.warning("There is no network %s to forecast with.", name)
-        for name, model in self._runtime.models.items():
-            if model.package.manifest.task == "forecast":
-                try:
-                    yield WindowForecaster.from_package(model.package, model.pool)
-                except LintelError as error:
-                    logger.error("The model %s is not used: %s", name, error.message)
+        folders = {folder.name: folder for folder in builtin_packages()}
+        for name in set(self._settings.forecast.networks) - known:
+            with _or_logged(name):
+                if name not in folders:
+                    raise ModelNotFoundError("There is no such model on the device.")
+                # One session is enough: a run takes less than a millisecond.
+                settings = self._settings.models.for_model(name)
+                self._builtin[name] = LoadedModel(load_package(folders[name]), settings, workers=1)
+        return self._builtin
+
+
+@contextmanager
+def _or_logged(name: str) -> Iterator[None]:
+    try:
+        yield
+    except LintelError as error:
+        logger.error("The model %s is not used to forecast: %s", name, error.message)
