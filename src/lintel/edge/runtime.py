@@ -143,7 +143,6 @@ class Runtime:
         self._face_model = settings.faces.model
         self._mask_model = settings.masks.model
         self._camera_model = settings.pipeline.model if settings.cameras else ""
-        self._networks = settings.forecast.networks
         self._models: dict[str, LoadedModel] = {}
         self._detectors: dict[str, FaceDetector] = {}
         self._classifiers: dict[str, MaskClassifier] = {}
@@ -236,7 +235,7 @@ class Runtime:
 
         One that is broken is another too: what was installed is not replaced in silence.
         """
-        named = {self._face_model, self._mask_model, self._camera_model, *self._networks}
+        named = {self._face_model, self._mask_model, self._camera_model}
         wanted = named - found.packages.keys() - found.broken.keys()
         packages: dict[str, Package] = {}
         for folder in builtin_packages():

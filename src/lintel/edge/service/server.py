@@ -132,6 +132,7 @@ class DeviceServer:
         closing.callback(self._admission.threads.close)
         self._workbench = Workbench(self._runtime, settings)
         self._forecasts = Forecasts(settings, self._runtime, self._recorder)
+        closing.callback(self._forecasts.close)
         self._door = Door(settings, self._runtime, self._recorder, self._admission.camera_slot)
         closing.callback(self._door.stop)
         slow_callers = SlowCallers(
