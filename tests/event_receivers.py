@@ -127,12 +127,13 @@ class WebhookReceiver:
                 handler.close_connection = True
         else:
             assert isinstance(answer, int)
+            if 200 <= answer < 300:
+                # Before the answer, after which the next post may come on another thread.
+                self.posts.append(post)
             handler.send_response(answer)
             for name, value in self.headers.items():
                 handler.send_header(name, value)
             handler.end_headers()
-            if 200 <= answer < 300:
-                self.posts.append(post)
 
 
 class Broker:

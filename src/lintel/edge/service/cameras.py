@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import grpc
 
@@ -29,27 +28,6 @@ STATES = {
 # What is older is not shown as if it were so now.
 OLDEST_SNAPSHOT_S = 10.0
 HIGHEST_RATE_HZ = 1000.0
-
-
-class Newest:
-    """Knows the newest frame of a camera, without ever waiting for one.
-
-    Args:
-        camera: The camera.
-    """
-
-    def __init__(self, camera: CameraPipeline) -> None:
-        self._subscription = camera.follow(with_pictures=False)
-        self._lock = threading.Lock()
-        self._result: FrameResult | None = None
-
-    def result(self) -> FrameResult | None:
-        """Returns the newest frame, None before the first."""
-        with self._lock:
-            taken = self._subscription.get(0)
-            if taken is not None:
-                self._result = taken
-            return self._result
 
 
 class Pace:
@@ -87,13 +65,11 @@ class CameraServicer(camera_pb2_grpc.CameraServiceServicer):
 
     Args:
         door: The cameras; None where the device has none.
-        newest: Their newest frames, by their names.
     """
 
-    def __init__(self, door: DoorPipeline | None, newest: Mapping[str, Newest]) -> None:
+    def __init__(self, door: DoorPipeline | None) -> None:
         self._door = door
         self._cameras = dict(door.cameras) if door is not None else {}
-        self._newest = newest
         self._draining = False
 
     def ListCameras(  # noqa: N802 - the contract's name
@@ -108,7 +84,7 @@ class CameraServicer(camera_pb2_grpc.CameraServiceServicer):
     ) -> camera_pb2.TakeSnapshotResponse:
         """Gives the newest frame; it waits for none, for a call that waits holds a worker."""
         output = messages.read_output(request.output)
-        result = self._newest[self._find(request.camera).name].result()
+        result = self._find(request.camera).latest
         if result is None:
             raise CameraUnavailableError(
                 "The camera has given no picture yet.", field="camera", retry_after_s=1.0

@@ -11,7 +11,7 @@ from lintel.edge.notify import Delivery, Notifier
 from lintel.edge.pipeline import DoorPipeline, Slot
 from lintel.edge.runtime import Runtime
 from lintel.edge.series import Recorder
-from lintel.edge.service.cameras import CameraServicer, Newest
+from lintel.edge.service.cameras import CameraServicer
 from lintel.edge.service.events import EventServicer
 from lintel.v1 import camera_pb2_grpc, event_pb2_grpc
 
@@ -29,7 +29,6 @@ class Door:
 
     Attributes:
         pipeline: The cameras; None where there are none.
-        newest: Their newest frames, by their names.
         deliveries: To those who are told of events.
 
     Raises:
@@ -42,9 +41,7 @@ class Door:
         self.pipeline: DoorPipeline | None = None
         if settings.cameras:
             self.pipeline = DoorPipeline(settings, runtime, recorder, slot=slot)
-        cameras = self.pipeline.cameras if self.pipeline is not None else {}
-        self.newest = {name: Newest(camera) for name, camera in cameras.items()}
-        self._cameras = CameraServicer(self.pipeline, self.newest)
+        self._cameras = CameraServicer(self.pipeline)
         self._events = EventServicer(self.pipeline)
         self._notifier = Notifier(settings, self.pipeline) if self.pipeline is not None else None
         self.deliveries: tuple[Delivery, ...] = (

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from lintel.edge.cameras import CameraState
 from lintel.edge.notify import Delivery
-from lintel.edge.pipeline import CameraPipeline, DoorPipeline, FrameResult
+from lintel.edge.pipeline import CameraPipeline, DoorPipeline
 from lintel.edge.service.door import Door
 
 _CAMERA = ["camera"]
@@ -30,8 +30,8 @@ class DoorMetrics(Collector):
         pipeline = self._door.pipeline
         if pipeline is not None:
             families = _Families()
-            for name, camera in pipeline.cameras.items():
-                families.add(camera, pipeline, self._door.newest[name].result())
+            for camera in pipeline.cameras.values():
+                families.add(camera, pipeline)
             yield from families.all
             yield from _deliveries(self._door.deliveries)
 
@@ -74,7 +74,7 @@ class _Families:
         self._entered = self._gauge("people_entered_today", "People who came in today.")
         self._inside = self._gauge("people_inside", "People who came in today and did not go.")
 
-    def add(self, camera: CameraPipeline, door: DoorPipeline, newest: FrameResult | None) -> None:
+    def add(self, camera: CameraPipeline, door: DoorPipeline) -> None:
         """Adds what a camera counts, and where the time of its newest frame went."""
         name, status, today = camera.name, camera.status(), door.today(camera.name)
         source = status.camera
@@ -92,7 +92,8 @@ class _Families:
         self._every.add_metric([name], status.detect_every)
         self._entered.add_metric([name], today.entered)
         self._inside.add_metric([name], today.inside)
-        for stage, spent_ns in newest.times.stages_ns.items() if newest is not None else ():
+        latest = camera.latest
+        for stage, spent_ns in latest.times.stages_ns.items() if latest is not None else ():
             self._stages.add_metric([name, stage], spent_ns / 1e9)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> CounterMetricFamily:
