@@ -21,7 +21,7 @@ def draw_curves(histories: Mapping[str, Sequence[Epoch]], target: Path) -> None:
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 -- slow to import
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(13, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for name, history in histories.items():
         if not history:
@@ -37,8 +37,14 @@ def draw_curves(histories: Mapping[str, Sequence[Epoch]], target: Path) -> None:
     for axes, title in ((left, "accuracy"), (right, "loss")):
         axes.spines[["top", "right"]].set_visible(False)
         axes.set(xlabel="epoch", title=title)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
     if left.lines:
-        left.legend(frameon=False, fontsize=9, title="solid: val, dotted: as shown in training")
+        # Beside the curves: on them it hides what a sweep of ten is looked at for.
+        handles, names = left.get_legend_handles_labels()
+        title = "solid: val\ndotted: as shown in training"
+        figure.legend(
+            handles, names, loc="outside right upper", frameon=False, fontsize=9, title=title
+        )
     with whole_file(target, overwrite=True) as file:
         figure.savefig(file, format="png", dpi=110)
