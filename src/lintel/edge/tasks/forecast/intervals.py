@@ -20,8 +20,8 @@ _LEAST_LEVEL, _MOST_LEVEL = 0.0005, 0.9995
 # Errors grow with the forecast not at all, like those of counts, or in proportion.
 _POWERS = (0.0, 0.5, 1.0)
 _FLOOR = 0.05
-# Steps of a horizon whose neighbours on each side help to tell how large errors are there.
-_STEPS_A_NEIGHBOUR = 20
+# From fewer errors than these, those of the steps beside help to tell how large they are.
+_ERRORS_A_STEP = 40
 
 
 class Outcome(NamedTuple):
@@ -191,7 +191,7 @@ def _measure(means: Floats, actuals: Floats) -> _Scores:
     """Makes errors comparable; the arguments are float64 (windows, horizon)."""
     errors = actuals - means
     magnitudes = np.abs(means)
-    floor = _FLOOR * float(magnitudes.mean()) + np.finfo(np.float64).tiny
+    floor = _FLOOR * float(magnitudes.mean()) or 1.0
     known = ~np.isnan(errors)
     power = min(_POWERS, key=lambda each: _surprise(errors[known], magnitudes[known] + floor, each))
     scaled = errors / (magnitudes + floor) ** power
@@ -208,9 +208,9 @@ def _surprise(errors: Floats, magnitudes: Floats, power: float) -> float:
 
 
 def _spread(magnitudes: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Returns the mean magnitude at each step, with its neighbours' in long horizons."""
-    horizon = magnitudes.shape[1]
-    reach = horizon // _STEPS_A_NEIGHBOUR
+    """Returns the mean magnitude at each step; of few windows, with that of the steps beside."""
+    windows, horizon = magnitudes.shape
+    reach = min(_ERRORS_A_STEP // windows // 2, horizon // 4)
     sums = np.where(known, magnitudes, 0.0).sum(axis=0)
     counts = known.sum(axis=0).astype(np.float64)
     window = np.ones(2 * reach + 1)
