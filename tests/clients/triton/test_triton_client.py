@@ -55,6 +55,7 @@ def tensor_device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeviceSe
             "models": {"directory": str(directory)},
             # It has no tensors, and so is not among them.
             "faces": {"model": "face-haar"},
+            "masks": {"model": ""},
         }
     )
     with DeviceServer(settings) as device:
