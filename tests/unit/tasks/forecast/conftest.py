@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from tests.forecast_fixtures import DrawCounts, Floats, MakeRegular, MakeSeries, ReadData
 
 from lintel.edge.tasks.forecast import RegularSeries, TimeSeries, regularise
 
 HOUR_US = 3_600_000_000
 # A Monday.
 START_US = 1_704_067_200_000_000
-
-MakeSeries = Callable[..., TimeSeries]
-MakeRegular = Callable[..., RegularSeries]
 
 
 @pytest.fixture(scope="session")
@@ -48,13 +45,13 @@ def make_regular(make_series: MakeSeries) -> MakeRegular:
 
 
 @pytest.fixture(scope="session")
-def door_counts() -> Callable[[int, int], np.ndarray]:
+def door_counts() -> DrawCounts:
     """Draws people at a door by the hour: door_counts(hours, seed).
 
     Days have two peaks, weekends are quiet, and how many come drifts from day to day.
     """
 
-    def draw(hours: int, seed: int = 0) -> np.ndarray:
+    def draw(hours: int, seed: int = 0) -> Floats:
         random = np.random.default_rng(seed)
         hour = np.arange(hours)
         of_day, weekday = hour % 24, hour // 24 % 7
@@ -67,7 +64,7 @@ def door_counts() -> Callable[[int, int], np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def read_data(data_folder: Path) -> Callable[[str], TimeSeries]:
+def read_data(data_folder: Path) -> ReadData:
     """Reads a series of the data folder: read_data("prices/tsla.csv")."""
 
     def read(name: str) -> TimeSeries:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from tests.forecast_fixtures import DrawCounts, Floats, MakeRegular
 
 from lintel.edge.errors import InferenceFailedError
 from lintel.edge.tasks.forecast import (
@@ -15,6 +16,7 @@ from lintel.edge.tasks.forecast import (
     ExponentialSmoothing,
     Naive,
     Plan,
+    RegularSeries,
     SeasonalNaive,
     Theta,
     Trees,
@@ -33,12 +35,12 @@ class Recording(Naive):
     name: str = "recording"
     fits: list[int] = field(default_factory=list)
 
-    def fit(self, series, horizon, regressors):
+    def fit(self, series: RegularSeries, horizon: int, regressors: Floats) -> Naive:
         self.fits.append(len(series))
         assert len(regressors) == len(series)
         return self
 
-    def predict(self, history, horizon, regressors):
+    def predict(self, history: RegularSeries, horizon: int, regressors: Floats) -> Floats:
         assert len(regressors) == len(history) + horizon
         return super().predict(history, horizon, regressors)
 
@@ -52,7 +54,7 @@ class Failing(Naive):
     most: int = 0
     gives: float | None = None
 
-    def predict(self, history, horizon, regressors):
+    def predict(self, history: RegularSeries, horizon: int, regressors: Floats) -> Floats:
         if len(history) <= self.most:
             return super().predict(history, horizon, regressors)
         if self.gives is None:
@@ -60,7 +62,7 @@ class Failing(Naive):
         return np.full(horizon, self.gives)
 
 
-def none(series) -> np.ndarray:
+def none(series: RegularSeries) -> Floats:
     return np.empty((len(series), 0))
 
 
@@ -77,7 +79,7 @@ def test_the_last_window_ends_with_the_series(plan: Plan, origins: list[int], ov
     assert plan.overlap == overlap
 
 
-def test_forecasts_lie_beside_what_came(make_regular) -> None:
+def test_forecasts_lie_beside_what_came(make_regular: MakeRegular) -> None:
     series = make_regular(np.arange(20.0), season_length=1)
     result = backtest(series, [Naive(), Drift()], Plan(2, 3, 4), none(series))
     assert result.actual.tolist() == [[10, 11], [14, 15], [18, 19]]
@@ -87,7 +89,7 @@ def test_forecasts_lie_beside_what_came(make_regular) -> None:
     assert result.compare("drift", "naive").statistic <= 0
 
 
-def test_steps_without_a_value_do_not_count(make_regular) -> None:
+def test_steps_without_a_value_do_not_count(make_regular: MakeRegular) -> None:
     values = np.arange(20.0)
     values[[14, 18]] = np.nan
     series = make_regular(values, season_length=1)
@@ -99,7 +101,7 @@ def test_steps_without_a_value_do_not_count(make_regular) -> None:
     ("refit_every", "fits"), [(0, [50]), (1, [50, 60, 70, 80, 90]), (2, [50, 70, 90])]
 )
 def test_models_are_fitted_as_often_as_the_plan_says(
-    make_regular, refit_every: int, fits: list[int]
+    make_regular: MakeRegular, refit_every: int, fits: list[int]
 ) -> None:
     recording = Recording()
     series = make_regular(np.arange(100.0))
@@ -107,7 +109,7 @@ def test_models_are_fitted_as_often_as_the_plan_says(
     assert recording.fits == fits
 
 
-def test_members_are_fitted_once_and_not_again_for_a_combination(make_regular) -> None:
+def test_members_are_fitted_once_and_not_again_for_a_combination(make_regular: MakeRegular) -> None:
     recording = Recording()
     combination = Combination((recording, Drift()))
     series = make_regular(np.arange(100.0))
@@ -121,7 +123,7 @@ def test_members_are_fitted_once_and_not_again_for_a_combination(make_regular) -
 
 @pytest.mark.parametrize("gives", [None, np.nan, np.inf])
 def test_a_model_that_fails_once_is_left_out_with_its_combinations(
-    make_regular, gives: float | None
+    make_regular: MakeRegular, gives: float | None
 ) -> None:
     failing = Failing(most=95, gives=gives)
     series = make_regular(np.arange(100.0))
@@ -133,7 +135,7 @@ def test_a_model_that_fails_once_is_left_out_with_its_combinations(
 
 @pytest.mark.parametrize(("poison", "refit_every"), [(np.nan, 0), (1e9, 1), (-1e9, 0)])
 def test_nothing_changes_when_the_future_is_poisoned(
-    make_regular, door_counts, poison: float, refit_every: int
+    make_regular: MakeRegular, door_counts: DrawCounts, poison: float, refit_every: int
 ) -> None:
     """Every model, at every origin: fits, scales, gaps and choices are made of the past alone."""
     values = door_counts(24 * 14, 3)

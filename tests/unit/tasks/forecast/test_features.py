@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.forecast_fixtures import Floats, MakeRegular
 
-from lintel.edge.tasks.forecast.features import FeatureMaker, History
+from lintel.edge.tasks.forecast.features import FeatureMaker, History, Rows
 
 RANDOM = np.random.default_rng(0)
 VALUES = RANDOM.poisson(20, 600).astype(np.float64)
@@ -15,11 +16,11 @@ VALUES[RANDOM.integers(24, 600, 20)] = np.nan
 
 
 @pytest.fixture(scope="module")
-def maker(make_regular) -> FeatureMaker:
+def maker(make_regular: MakeRegular) -> FeatureMaker:
     return FeatureMaker.for_series(make_regular(VALUES), 0)
 
 
-def rows(maker: FeatureMaker, values: np.ndarray, origins: list[int], steps: list[int]):
+def rows(maker: FeatureMaker, values: Floats, origins: list[int], steps: list[int]) -> Rows:
     where = np.array(origins) + np.array(steps) - 1
     beside = maker.calendar_features(where)
     return maker.rows(History(values, 0), np.array(origins), np.array(steps), beside)
@@ -66,7 +67,7 @@ def test_beyond_a_season_older_ones_are_looked_at(maker: FeatureMaker) -> None:
 
 @given(st.integers(1, 499), st.integers(1, 400), st.sampled_from([np.nan, 1e12, -1e12]))
 def test_nothing_at_or_after_the_origin_is_seen(
-    make_regular, origin: int, step: int, poison: float
+    make_regular: MakeRegular, origin: int, step: int, poison: float
 ) -> None:
     maker = FeatureMaker.for_series(make_regular(VALUES), 0)
     poisoned = VALUES.copy()
@@ -77,7 +78,7 @@ def test_nothing_at_or_after_the_origin_is_seen(
         assert np.array_equal(one, other, equal_nan=True)
 
 
-def test_a_series_twice_as_high_looks_the_same(make_regular) -> None:
+def test_a_series_twice_as_high_looks_the_same(make_regular: MakeRegular) -> None:
     one, two = (FeatureMaker.for_series(make_regular(each), 0) for each in (VALUES, 2 * VALUES))
     first, second = rows(one, VALUES, [400], [5]), rows(two, 2 * VALUES, [400], [5])
     np.testing.assert_allclose(first.features, second.features, rtol=1e-5)
@@ -102,7 +103,7 @@ def test_a_history_that_grows_is_the_same_as_one_that_has(maker: FeatureMaker) -
     np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
-def test_seasons_that_are_looked_at(make_regular) -> None:
+def test_seasons_that_are_looked_at(make_regular: MakeRegular) -> None:
     assert FeatureMaker.for_series(make_regular(VALUES[:500]), 0).periods == (24,)
     assert FeatureMaker.for_series(make_regular(VALUES), 0).periods == (24, 168)
     assert FeatureMaker.for_series(make_regular(VALUES[:40]), 0).periods == ()

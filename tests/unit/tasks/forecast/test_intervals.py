@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.forecast_fixtures import Floats, MakeRegular
 
 from lintel.edge.tasks.forecast import (
     ConformalIntervals,
@@ -20,14 +21,14 @@ from lintel.edge.tasks.forecast.intervals import Outcome, outcomes_of, replay
 LEVELS = (0.025, 0.1, 0.9, 0.975)
 
 
-def outcomes(means: np.ndarray, actuals: np.ndarray, stride: int = 1) -> list[Outcome]:
+def outcomes(means: Floats, actuals: Floats, stride: int = 1) -> list[Outcome]:
     return [
         Outcome(stride * index, mean, actual)
         for index, (mean, actual) in enumerate(zip(means, actuals, strict=True))
     ]
 
 
-def coverage(quantiles: np.ndarray, actual: np.ndarray) -> tuple[float, float]:
+def coverage(quantiles: Floats, actual: Floats) -> tuple[float, float]:
     """Shares of values within the 80 % and the 95 % interval."""
     inner = (quantiles[..., 1] <= actual) & (actual <= quantiles[..., 2])
     outer = (quantiles[..., 0] <= actual) & (actual <= quantiles[..., 3])
@@ -105,7 +106,7 @@ def test_before_anything_has_turned_out_nothing_is_known() -> None:
     assert np.isnan(intervals.quantiles(np.zeros(3))).all()
 
 
-def test_quantiles_of_a_window_know_only_what_had_come_to_pass(make_regular) -> None:
+def test_quantiles_of_a_window_know_only_what_had_come_to_pass(make_regular: MakeRegular) -> None:
     values = np.random.default_rng(0).normal(size=120).cumsum()
     series = make_regular(values, season_length=1)
     plan = Plan(5, 40, 2)
@@ -121,7 +122,7 @@ def test_quantiles_of_a_window_know_only_what_had_come_to_pass(make_regular) -> 
     assert np.array_equal(told[:21], again[:21], equal_nan=True)
 
 
-def test_outcomes_of_a_backtest_lie_where_its_steps_do(make_regular) -> None:
+def test_outcomes_of_a_backtest_lie_where_its_steps_do(make_regular: MakeRegular) -> None:
     series = make_regular(np.arange(20.0), season_length=1)
     result = backtest(series, [Naive()], Plan(2, 3, 4), np.empty((20, 0)))
     found = outcomes_of(result, "naive", first=100)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.forecast_fixtures import Floats
 
 from lintel.edge.errors import InvalidArgumentError
 from lintel.edge.tasks.forecast import TimeSeries, place_regressors, regularise
@@ -20,7 +21,7 @@ LISBON = ZoneInfo("Europe/Lisbon")
 NEW_YORK = ZoneInfo("America/New_York")
 
 
-def on(times: list[int] | np.ndarray) -> TimeSeries:
+def on(times: list[int] | Floats) -> TimeSeries:
     times = np.asarray(times, np.int64)
     return TimeSeries(times, np.arange(len(times), dtype=np.float64))
 

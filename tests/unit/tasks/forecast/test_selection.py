@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from tests.forecast_fixtures import DrawCounts, Floats, MakeRegular
 
 from lintel.edge.tasks.forecast import (
     Combination,
@@ -14,6 +15,7 @@ from lintel.edge.tasks.forecast import (
     ExponentialSmoothing,
     ModelScore,
     Naive,
+    RegularSeries,
     Theta,
     Trees,
     plan_backtest,
@@ -33,17 +35,17 @@ class Told(Naive):
     future: tuple[float, ...] = ()
     until: int = 10**9
 
-    def predict(self, history, horizon, regressors):
+    def predict(self, history: RegularSeries, horizon: int, regressors: Floats) -> Floats:
         naive = super().predict(history, horizon, regressors)
         end = len(history)
         return np.array(self.future[end : end + horizon]) if end < self.until else naive + 0.2
 
 
-def none(series) -> np.ndarray:
+def none(series: RegularSeries) -> Floats:
     return np.empty((len(series), 0))
 
 
-def test_of_a_random_walk_nothing_beats_the_last_value(make_regular) -> None:
+def test_of_a_random_walk_nothing_beats_the_last_value(make_regular: MakeRegular) -> None:
     walk = 500 + np.random.default_rng(5).normal(size=400).cumsum()
     series = make_regular(walk, season_length=1)
     chosen = select(series, 1, MODELS, none(series))
@@ -51,7 +53,7 @@ def test_of_a_random_walk_nothing_beats_the_last_value(make_regular) -> None:
     assert "no model was better by more than chance" in chosen.reason
 
 
-def test_what_can_be_learnt_is(make_regular, door_counts) -> None:
+def test_what_can_be_learnt_is(make_regular: MakeRegular, door_counts: DrawCounts) -> None:
     series = make_regular(door_counts(24 * 50, 4))
     chosen = select(series, 1, MODELS, none(series))
     assert chosen.forecaster.name == "xgboost"
@@ -64,7 +66,7 @@ def test_what_can_be_learnt_is(make_regular, door_counts) -> None:
     assert f"{best.relative_to_naive:.2f} of that of {chosen.naive.name}" in chosen.reason
 
 
-def test_scores_are_told_against_the_better_of_the_naive_models(make_regular) -> None:
+def test_scores_are_told_against_the_better_of_the_naive_models(make_regular: MakeRegular) -> None:
     series = make_regular(np.tile([1.0, 5, 9, 2, 2, 8, 4], 20), season_length=7)
     chosen = select(series, 7, (Drift(),), none(series))
     assert chosen.summary is not None
@@ -74,7 +76,7 @@ def test_scores_are_told_against_the_better_of_the_naive_models(make_regular) ->
     assert scores["naive"].relative_to_naive > 1
 
 
-def test_a_model_that_has_stopped_being_better_is_not_chosen(make_regular) -> None:
+def test_a_model_that_has_stopped_being_better_is_not_chosen(make_regular: MakeRegular) -> None:
     walk = np.random.default_rng(0).normal(size=300).cumsum()
     series = make_regular(walk, season_length=1)
     lasting = select(series, 1, (Told(future=tuple(walk)),), none(series))
@@ -87,7 +89,7 @@ def test_a_model_that_has_stopped_being_better_is_not_chosen(make_regular) -> No
     assert "told was better over the whole backtest, and no longer in" in fading.reason
 
 
-def test_of_a_short_history_it_is_the_naive_model(make_regular) -> None:
+def test_of_a_short_history_it_is_the_naive_model(make_regular: MakeRegular) -> None:
     series = make_regular(np.arange(12.0), season_length=1)
     chosen = select(series, 5, MODELS, none(series))
     assert chosen.forecaster.name == "naive"
@@ -95,7 +97,7 @@ def test_of_a_short_history_it_is_the_naive_model(make_regular) -> None:
     assert "spans 12 steps" in chosen.reason
 
 
-def test_what_is_asked_for_is_used(make_regular) -> None:
+def test_what_is_asked_for_is_used(make_regular: MakeRegular) -> None:
     walk = np.random.default_rng(5).normal(size=100).cumsum()
     series = make_regular(walk, season_length=1)
     chosen = select(series, 1, MODELS, none(series), asked=Theta())
@@ -105,14 +107,16 @@ def test_what_is_asked_for_is_used(make_regular) -> None:
     assert set(chosen.result.forecasts) == {"naive", "theta"}
 
 
-def test_what_is_asked_for_is_used_though_it_cannot_be_compared(make_regular) -> None:
+def test_what_is_asked_for_is_used_though_it_cannot_be_compared(make_regular: MakeRegular) -> None:
     series = make_regular(np.arange(12.0), season_length=1)
     chosen = select(series, 5, MODELS, none(series), asked=Theta())
     assert chosen.forecaster.name == "theta"
     assert chosen.reason == "theta: asked for; the history is too short to compare it."
 
 
-def test_models_that_the_first_origin_is_too_early_for_are_left_out(make_regular) -> None:
+def test_models_that_the_first_origin_is_too_early_for_are_left_out(
+    make_regular: MakeRegular,
+) -> None:
     series = make_regular(np.random.default_rng(0).normal(size=60), season_length=1)
     chosen = select(series, 5, (*MODELS, Combination((Theta(),))), none(series))
     assert chosen.result is not None
@@ -131,7 +135,12 @@ def test_models_that_the_first_origin_is_too_early_for_are_left_out(make_regular
     ],
 )
 def test_where_origins_lie(
-    make_regular, length: int, horizon: int, season: int, windows: int, stride: int
+    make_regular: MakeRegular,
+    length: int,
+    horizon: int,
+    season: int,
+    windows: int | None,
+    stride: int | None,
 ) -> None:
     series = make_regular(np.zeros(length), season_length=season)
     plan = plan_backtest(series, horizon)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.forecast_fixtures import MakeRegular
 
 from lintel.edge.errors import InvalidArgumentError
 from lintel.edge.tasks.forecast import TimeSeries
@@ -66,7 +67,7 @@ def test_filling_looks_at_nothing_later(rest: list[float], season_length: int, k
     assert np.array_equal(fill_gaps(values[:known], season_length), filled[:known])
 
 
-def test_counts_are_whole_and_not_negative(make_regular) -> None:
+def test_counts_are_whole_and_not_negative(make_regular: MakeRegular) -> None:
     assert make_regular([0, 3, np.nan, 2]).is_counts
     assert not make_regular([0, 3, 2.5]).is_counts
     assert not make_regular([0, -1, 2]).is_counts

@@ -6,21 +6,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.forecast_fixtures import Floats, MakeRegular
 
-from lintel.edge.tasks.forecast import ExponentialSmoothing, Theta
+from lintel.edge.tasks.forecast import ExponentialSmoothing, Forecaster, Theta
 
 ets = pytest.importorskip("statsmodels.tsa.exponential_smoothing.ets")
 theta = pytest.importorskip("statsmodels.tsa.forecasting.theta")
 NONE = np.empty((0, 0))
 
 
-def seasonal(count: int, seed: int = 0) -> np.ndarray:
+def seasonal(count: int, seed: int = 0) -> Floats:
     random = np.random.default_rng(seed)
     season = np.tile([0, 1, 2, 8, 9, 3, 1.0], count // 7 + 1)[:count]
     return 50 + season + np.cumsum(random.normal(0.1, 0.5, count)) + random.normal(0, 1, count)
 
 
-def test_exponential_smoothing_is_statsmodels(make_regular) -> None:
+def test_exponential_smoothing_is_statsmodels(make_regular: MakeRegular) -> None:
     series = make_regular(seasonal(150), season_length=7)
     fitted = ExponentialSmoothing().fit(series, 14, NONE)
     model = ets.ETSModel(
@@ -35,7 +36,7 @@ def test_exponential_smoothing_is_statsmodels(make_regular) -> None:
     np.testing.assert_allclose(fitted.predict(series, 14, NONE), expected)
 
 
-def test_it_is_carried_on_as_statsmodels_would(make_regular) -> None:
+def test_it_is_carried_on_as_statsmodels_would(make_regular: MakeRegular) -> None:
     values = seasonal(150)
     series = make_regular(values, season_length=7)
     fitted = ExponentialSmoothing().fit(series.head(140), 14, NONE)
@@ -55,7 +56,7 @@ def test_it_is_carried_on_as_statsmodels_would(make_regular) -> None:
     np.testing.assert_allclose(fitted.predict(series, 14, NONE), expected)
 
 
-def test_a_season_is_found_where_there_is_one(make_regular) -> None:
+def test_a_season_is_found_where_there_is_one(make_regular: MakeRegular) -> None:
     flat = make_regular(np.random.default_rng(0).normal(50, 1, 150), season_length=7)
     assert not ExponentialSmoothing().fit(flat, 7, NONE).form.is_seasonal
     shaped = make_regular(seasonal(150), season_length=7)
@@ -63,7 +64,9 @@ def test_a_season_is_found_where_there_is_one(make_regular) -> None:
 
 
 @pytest.mark.parametrize("shift", [0.0, -100.0])
-def test_theta_is_statsmodels_with_a_factor_or_a_summand(make_regular, shift: float) -> None:
+def test_theta_is_statsmodels_with_a_factor_or_a_summand(
+    make_regular: MakeRegular, shift: float
+) -> None:
     series = make_regular(seasonal(150) + shift, season_length=7)
     expected = theta.ThetaModel(series.values, period=7).fit().forecast(14)
     fitted = Theta().fit(series, 14, NONE)
@@ -71,7 +74,7 @@ def test_theta_is_statsmodels_with_a_factor_or_a_summand(make_regular, shift: fl
     np.testing.assert_allclose(fitted.predict(series, 14, NONE), np.asarray(expected))
 
 
-def test_theta_is_carried_on_by_its_own_smoothing(make_regular) -> None:
+def test_theta_is_carried_on_by_its_own_smoothing(make_regular: MakeRegular) -> None:
     values = np.random.default_rng(0).normal(0, 1, 60).cumsum()
     series = make_regular(values, season_length=1)
     fitted = Theta().fit(series.head(50), 3, NONE)
@@ -84,7 +87,9 @@ def test_theta_is_carried_on_by_its_own_smoothing(make_regular) -> None:
 
 
 @pytest.mark.parametrize("forecaster", [ExponentialSmoothing(), Theta()])
-def test_a_history_whose_beginning_has_gone_is_forecast_alike(make_regular, forecaster) -> None:
+def test_a_history_whose_beginning_has_gone_is_forecast_alike(
+    make_regular: MakeRegular, forecaster: Forecaster
+) -> None:
     values = seasonal(150)
     series = make_regular(values, season_length=7)
     later = make_regular(values[10:], season_length=7, start_us=int(series.timestamps_us[10]))
@@ -99,7 +104,7 @@ def test_a_history_whose_beginning_has_gone_is_forecast_alike(make_regular, fore
     st.sampled_from([1, 3, 6]),
 )
 def test_odd_series_are_forecast_too(
-    make_regular, forecaster, values: list[float], season_length: int
+    make_regular: MakeRegular, forecaster: Forecaster, values: list[float], season_length: int
 ) -> None:
     series = make_regular([1.0, *values, 2.0], season_length=season_length)
     fitted = forecaster.fit(series, 5, NONE)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.forecast_fixtures import MakeRegular
 
-from lintel.edge.backends import SessionPool, TensorSpec, open_session
+from lintel.edge.backends import SessionPool, Tensor, TensorSpec, open_session
 from lintel.edge.config import ModelSettings
 from lintel.edge.errors import InferenceFailedError, InvalidArgumentError, PackageInvalidError
 from lintel.edge.packages import ForecastOutput, load_package, parse_manifest
@@ -60,9 +62,14 @@ def network(shape: list[int]) -> bytes:
     return model.SerializeToString()
 
 
+MakeForecaster = Callable[..., WindowForecaster]
+
+
 @pytest.fixture
-def make_forecaster(tmp_path: Path):
-    def make(shape=(1, 4), scaling: str = "", **changes: object) -> WindowForecaster:
+def make_forecaster(tmp_path: Path) -> MakeForecaster:
+    def make(
+        shape: tuple[int, ...] = (1, 4), scaling: str = "", **changes: object
+    ) -> WindowForecaster:
         model = network(list(shape))
         (tmp_path / "model.onnx").write_bytes(model)
         text = MANIFEST.format(scaling=scaling, digest=hashlib.sha256(model).hexdigest())
@@ -82,7 +89,7 @@ def make_forecaster(tmp_path: Path):
 
 @pytest.mark.parametrize("shape", [(4,), (1, 4), (1, 4, 1)])
 def test_the_newest_values_go_in_and_the_forecast_follows_from_itself(
-    make_forecaster, make_regular, shape: tuple[int, ...]
+    make_forecaster: MakeForecaster, make_regular: MakeRegular, shape: tuple[int, ...]
 ) -> None:
     forecaster = make_forecaster(shape)
     series = make_regular([9, 9, 1, 2, 3, 4.5])
@@ -91,13 +98,13 @@ def test_the_newest_values_go_in_and_the_forecast_follows_from_itself(
     assert fitted.predict(series, 5, NONE).tolist() == [4, 5.5, 5, 6.5, 6]
 
 
-def test_gaps_are_filled(make_forecaster, make_regular) -> None:
+def test_gaps_are_filled(make_forecaster: MakeForecaster, make_regular: MakeRegular) -> None:
     series = make_regular([1, 2, 3, np.nan, 7, 8], season_length=2).head(4)
     assert make_forecaster().fit(series, 2, NONE).predict(series, 2, NONE).tolist() == [4, 3]
 
 
 def test_values_are_scaled_as_the_manifest_says_and_brought_back(
-    make_forecaster, make_regular
+    make_forecaster: MakeForecaster, make_regular: MakeRegular
 ) -> None:
     forecaster = make_forecaster(scaling="mean = 10.0\nscale = 0.5")
     series = make_regular([1, 2, 3, 4])
@@ -105,7 +112,7 @@ def test_values_are_scaled_as_the_manifest_says_and_brought_back(
     assert forecaster.fit(series, 2, NONE).predict(series, 2, NONE).tolist() == [5, 6]
 
 
-def test_a_window_must_be_there(make_forecaster, make_regular) -> None:
+def test_a_window_must_be_there(make_forecaster: MakeForecaster, make_regular: MakeRegular) -> None:
     assert make_forecaster().shortest(make_regular([1, 2]), 9) == 4
 
 
@@ -118,25 +125,27 @@ def test_a_window_must_be_there(make_forecaster, make_regular) -> None:
     ],
 )
 def test_a_manifest_that_says_otherwise_is_refused(
-    make_forecaster, changes: dict[str, object], field: str
+    make_forecaster: MakeForecaster, changes: dict[str, object], field: str
 ) -> None:
     with pytest.raises(PackageInvalidError) as refused:
         make_forecaster(**changes)
     assert refused.value.field == field
 
 
-def test_a_package_of_another_kind_is_refused(write_package, tiny_onnx: bytes) -> None:
+def test_a_package_of_another_kind_is_refused(
+    write_package: Callable[..., Path], tiny_onnx: bytes
+) -> None:
     package = load_package(write_package("other", onnx=tiny_onnx))
     with pytest.raises(InvalidArgumentError):
-        WindowForecaster.from_package(package, SessionPool(lambda: None, 1))
+        WindowForecaster.from_package(package, SessionPool(lambda: pytest.fail("opened"), 1))
 
 
-def test_a_network_that_fails_is_an_error_and_no_forecast(make_regular) -> None:
+def test_a_network_that_fails_is_an_error_and_no_forecast(make_regular: MakeRegular) -> None:
     class Refusing:
         inputs = (TensorSpec("values", np.dtype(np.float32), (1, 5)),)
-        outputs = ()
+        outputs: tuple[TensorSpec, ...] = ()
 
-        def run(self, feeds):
+        def run(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
             raise InvalidArgumentError("The input has another shape.")
 
     output = ForecastOutput(forecast="forecast", window=4, horizon=2)

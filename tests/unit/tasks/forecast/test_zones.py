@@ -16,9 +16,9 @@ from lintel.edge.tasks.forecast.zones import DAY_US, HOUR_US, find_zone, to_loca
 LISBON = ZoneInfo("Europe/Lisbon")
 
 
-def us(*parts: int) -> int:
+def us(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
     """Returns a moment of UTC in microseconds."""
-    return int(datetime(*parts, tzinfo=UTC).timestamp()) * 1_000_000
+    return int(datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp()) * 1_000_000
 
 
 @given(
