@@ -14,7 +14,7 @@ from lintel.edge.errors import InvalidArgumentError
 from lintel.edge.tasks.tracking import Box, Track, Tracker, TrackingOptions, covers_between
 from lintel.edge.tasks.tracking.tracker import MOST_TRACKS
 
-OPTIONS = TrackingOptions(told_score=0.3, start_score=0.05, hold_s=1.0, doubtful_hold_s=0.4)
+OPTIONS = TrackingOptions(told_score=0.3, start_score=0.05, hold_s=1.0)
 STEP_S = 1 / 15
 LEFT, RIGHT = (100.0, 100.0, 140.0, 150.0), (400.0, 100.0, 440.0, 150.0)
 
@@ -168,9 +168,9 @@ class TestCovers:
         # Held for a second after the third frame.
         assert len(areas) == 3 + 15
 
-    def test_what_was_never_sure_is_let_go_sooner(self) -> None:
-        frames: list[list[tuple[Box, float]]] = [[(LEFT, 0.2)]] + [[]] * 10
-        assert [len(tracks) for tracks in follow(Tracker(OPTIONS), frames)] == [1] * 7 + [0] * 4
+    def test_what_was_never_sure_is_held_as_long(self) -> None:
+        frames: list[list[tuple[Box, float]]] = [[(LEFT, 0.06)]] + [[]] * 16
+        assert [len(tracks) for tracks in follow(Tracker(OPTIONS), frames)] == [1] * 16 + [0]
 
     def test_time_counts_and_not_frames(self) -> None:
         tracker = Tracker(OPTIONS)
@@ -253,7 +253,7 @@ class TestBounds:
         [
             ({"told_score": 0.1, "start_score": 0.2}, "start_score"),
             ({"told_score": 1.1, "start_score": 0.2}, "start_score"),
-            ({"told_score": 0.3, "start_score": 0.1, "hold_s": 0.1}, "doubtful_hold_s"),
+            ({"told_score": 0.3, "start_score": 0.1, "hold_s": -0.1}, "hold_s"),
         ],
     )
     def test_options_are_held_to_their_ranges(self, keys: dict[str, float], field: str) -> None:

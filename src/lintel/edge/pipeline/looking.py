@@ -129,11 +129,9 @@ class Looker:
         self._models = models
         self._counter = counter
         self.rhythm = rhythm
-        # What does not score enough to be told of still begins covers, but not for long.
+        # What does not score enough to be told of is covered, and held, all the same.
         start_score = min(models.cover_score, models.told_score)
-        self._tracker = Tracker(
-            TrackingOptions(models.told_score, start_score, hold_s, min(0.5, hold_s))
-        )
+        self._tracker = Tracker(TrackingOptions(models.told_score, start_score, hold_s))
         # Less is noise: the calibrated score of no face at all is not far below.
         self._least_score = start_score
         self._votes = MaskVotes(models.min_probability, mask_every_s)

@@ -55,16 +55,14 @@ class TrackingOptions:
     """How faces are followed.
 
     Attributes:
-        told_score: A track that was ever scored so is told of and held long; 0 to 1.
+        told_score: A track that was ever scored so is told of; 0 to 1.
         start_score: A detection scored so begins a track, and is covered; 0 to 1.
         hold_s: Seconds that the cover of a face is held after it was last found.
-        doubtful_hold_s: The same of what never scored as much as `told_score`.
     """
 
     told_score: float
     start_score: float
     hold_s: float = 1.5
-    doubtful_hold_s: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 <= self.start_score <= self.told_score <= 1:
@@ -72,10 +70,8 @@ class TrackingOptions:
                 "Scores must be from 0 to 1, and a track told of begins no lower than others.",
                 field="start_score",
             )
-        if not 0 <= self.doubtful_hold_s <= self.hold_s:
-            raise InvalidArgumentError(
-                "Doubtful faces must not be held longer than others.", field="doubtful_hold_s"
-            )
+        if not 0 <= self.hold_s < np.inf:
+            raise InvalidArgumentError("Faces are held for 0 seconds or more.", field="hold_s")
 
 
 class Track(NamedTuple):
@@ -155,7 +151,9 @@ class Tracker:
         for followed in self._followed:
             followed.motion.move(now_s - self._now_s, seen=followed.seen_s == self._now_s)
         self._now_s = now_s
-        self._followed = [one for one in self._followed if now_s - one.seen_s <= self._hold(one)]
+        self._followed = [
+            one for one in self._followed if now_s - one.seen_s <= self._options.hold_s
+        ]
         left = self._continue(found, ranks)
         for index in left:
             if ranks[index] >= self._options.start_score:
@@ -200,9 +198,6 @@ class Tracker:
             if is_sure and not one.is_told and not _is_shadow(one.seen_box, told):
                 one.is_told = True
                 told.append(one.seen_box)
-
-    def _hold(self, followed: _Followed) -> float:
-        return self._options.hold_s if followed.is_told else self._options.doubtful_hold_s
 
     def _keep_in_bounds(self) -> None:
         if len(self._followed) > MOST_TRACKS:
