@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.forecast_fixtures import Floats, MakeRegular
 
@@ -107,5 +107,6 @@ def test_odd_series_are_forecast_too(
     make_regular: MakeRegular, forecaster: Forecaster, values: list[float], season_length: int
 ) -> None:
     series = make_regular([1.0, *values, 2.0], season_length=season_length)
+    assume(len(series) >= forecaster.shortest(series, 5))
     fitted = forecaster.fit(series, 5, NONE)
     assert np.isfinite(fitted.predict(series, 5, NONE)).all()

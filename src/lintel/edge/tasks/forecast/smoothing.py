@@ -43,7 +43,10 @@ class ExponentialSmoothing:
     def shortest(self, series: RegularSeries, horizon: int) -> int:
         """See Forecaster."""
         season = series.season_length
-        return max(_FEWEST_STEPS, 2 * season if season <= MAXIMUM_SEASON_LENGTH else 1)
+        if not 1 < season <= MAXIMUM_SEASON_LENGTH:
+            return _FEWEST_STEPS
+        # The library asks for the second, to guess a first level and season.
+        return max(_FEWEST_STEPS, 10 + 2 * (season // 2), 2 * season)
 
     def fit(self, series: RegularSeries, horizon: int, regressors: Floats) -> FittedSmoothing:
         """See Forecaster."""
