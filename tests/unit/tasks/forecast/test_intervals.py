@@ -35,7 +35,9 @@ def coverage(quantiles: Floats, actual: Floats) -> tuple[float, float]:
     return float(inner.mean()), float(outer.mean())
 
 
-@pytest.mark.parametrize("kind", ["normal", "skewed", "in proportion", "three times as wide"])
+@pytest.mark.parametrize(
+    "kind", ["normal", "skewed", "in proportion", "three times as wide", "ever wider"]
+)
 def test_coverage_is_what_it_says(kind: str) -> None:
     random = np.random.default_rng(0)
     means = random.uniform(50, 500, (1200, 1))
@@ -45,6 +47,7 @@ def test_coverage_is_what_it_says(kind: str) -> None:
         "in proportion": means * random.normal(0, 0.2, (1200, 1)),
         "three times as wide": random.normal(0, 10, (1200, 1))
         * np.where(np.arange(1200) < 600, 1, 3)[:, None],
+        "ever wider": random.normal(0, 10, (1200, 1)) * np.geomspace(1, 20, 1200)[:, None],
     }[kind]
     _, told = replay(outcomes(means, means + errors), LEVELS)
     inner, outer = coverage(told[200:], (means + errors)[200:])

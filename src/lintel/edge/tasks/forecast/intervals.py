@@ -20,6 +20,7 @@ _LEAST_LEVEL, _MOST_LEVEL = 0.0005, 0.9995
 # Errors grow with the forecast not at all, like those of counts, or in proportion.
 _POWERS = (0.0, 0.5, 1.0)
 _FLOOR = 0.05
+_LEAST_SHARE = 1e-6
 # From fewer errors than these, those of the steps beside help to tell how large they are.
 _ERRORS_A_STEP = 40
 
@@ -102,7 +103,8 @@ class ConformalIntervals:
             # Windows that overlap tell the same again: together they weigh as much as one.
             new = (outcome.first - self._outcomes[-1].first) / len(outcome.mean)
             missed = np.array(self.levels) - below.mean(axis=0)
-            self._adapted += _RATE * min(new, 1.0) * missed
+            # Levels that moved past each other would be moved by what another one missed.
+            self._adapted = np.sort(self._adapted + _RATE * min(new, 1.0) * missed)
         self._outcomes.append(outcome)
         self._scores = None
 
@@ -122,8 +124,7 @@ class ConformalIntervals:
             _, means, actuals = zip(*self._outcomes, strict=True)
             self._scores = _measure(np.stack(means), np.stack(actuals))
         looked_up = np.clip(self._adapted, _LEAST_LEVEL, _MOST_LEVEL)
-        # Levels that have moved past each other would have quantiles cross.
-        scores = np.sort(_conformal_quantiles(self._scores.sorted, looked_up))
+        scores = _conformal_quantiles(self._scores.sorted, looked_up)
         quantiles = mean[:, None] + self._scores.sizes(mean)[:, None] * scores
         return np.asarray(np.maximum(quantiles, self._lowest))
 
@@ -191,8 +192,10 @@ def _measure(means: Floats, actuals: Floats) -> _Scores:
     """Makes errors comparable; the arguments are float64 (windows, horizon)."""
     errors = actuals - means
     magnitudes = np.abs(means)
-    floor = _FLOOR * float(magnitudes.mean()) or 1.0
     known = ~np.isnan(errors)
+    # Forecasts that are next to nothing beside their errors have no size to be in proportion to.
+    least = _LEAST_SHARE * float(np.abs(errors[known]).mean())
+    floor = max(_FLOOR * float(magnitudes.mean()), least) or 1.0
     power = min(_POWERS, key=lambda each: _surprise(errors[known], magnitudes[known] + floor, each))
     scaled = errors / (magnitudes + floor) ** power
     spread = _spread(np.abs(scaled), known)
