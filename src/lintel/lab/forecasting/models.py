@@ -39,7 +39,8 @@ def _make(name: str, own: dict[str, Forecaster]) -> Forecaster:
     if name in own:
         return own[name]
     if TOGETHER in name:
-        return Combination(tuple(_make(part, own) for part in name.split(TOGETHER)), name)
+        members = tuple(_make(part, own) for part in name.split(TOGETHER))
+        return Combination(members, TOGETHER.join(each.name for each in members))
     try:
         package, variant = find_package(name)
     except LabError as error:

@@ -36,7 +36,7 @@ def comparison_table(figures: Sequence[ModelFigures], reference: str) -> Table:
     ]
     return Table(
         f"Whether models differ from {reference} by more than chance",
-        ("model", "statistic", "p", "so"),
+        ("model", "statistic", "p", "verdict"),
         tuple(rows),
         names=1,
     )
