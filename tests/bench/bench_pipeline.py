@@ -169,7 +169,12 @@ def settings_for(folder: Path, model: str, every: int, replay: str) -> Settings:
             ],
             "faces": {"model": model},
             "models": {"directory": str(models) if models.exists() else ""},
-            "pipeline": {"detect_every": every, "events_path": str(folder / "events.jsonl")},
+            "pipeline": {
+                "detect_every": every,
+                "events_path": str(folder / "events.jsonl"),
+                # Few, so that memory does not seem to grow while they gather.
+                "max_events": 100,
+            },
             "series": {"path": str(folder / "series.db")},
         }
     )
