@@ -41,6 +41,8 @@ VARIANTS = [
     (form, precision)
     for form, precisions in PRECISIONS_OF_FORMAT.items()
     for precision in precisions
+    # Networks have no form in XGBoost.
+    if form != "xgboost"
 ]
 
 OpenModel = Callable[[str], SourceModel]

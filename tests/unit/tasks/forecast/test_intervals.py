@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.forecast_fixtures import Floats, MakeRegular
 
@@ -85,6 +85,7 @@ def test_later_steps_have_wider_intervals_where_errors_grow() -> None:
     st.floats(-1e6, 1e6),
     st.lists(st.floats(0.001, 0.999), min_size=1, max_size=6, unique=True).map(sorted),
 )
+@example([(2.2250738585e-313, 1.0)], 0.0, [0.5])
 def test_quantiles_never_cross(
     pairs: list[tuple[float, float]], mean: float, levels: list[float]
 ) -> None:

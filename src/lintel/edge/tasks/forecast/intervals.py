@@ -195,7 +195,10 @@ def _measure(means: Floats, actuals: Floats) -> _Scores:
     known = ~np.isnan(errors)
     # Forecasts that are next to nothing beside their errors have no size to be in proportion to.
     least = _LEAST_SHARE * float(np.abs(errors[known]).mean())
-    floor = max(_FLOOR * float(magnitudes.mean()), least) or 1.0
+    floor = max(_FLOOR * float(magnitudes.mean()), least)
+    if floor < np.finfo(np.float64).tiny:
+        # Nothing can be divided by it: there are no errors to speak of.
+        floor = 1.0
     power = min(_POWERS, key=lambda each: _surprise(errors[known], magnitudes[known] + floor, each))
     scaled = errors / (magnitudes + floor) ** power
     spread = _spread(np.abs(scaled), known)
