@@ -50,7 +50,7 @@ def test_of_a_random_walk_nothing_beats_the_last_value(make_regular: MakeRegular
     series = make_regular(walk, season_length=1)
     chosen = select(series, 1, MODELS, none(series))
     assert chosen.forecaster.name == "naive"
-    assert "no model was better by more than chance" in chosen.reason
+    assert "no model was better by more than chance and a hundredth" in chosen.reason
 
 
 def test_what_can_be_learnt_is(make_regular: MakeRegular, door_counts: DrawCounts) -> None:

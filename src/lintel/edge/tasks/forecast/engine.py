@@ -32,7 +32,7 @@ _SHORT_WINDOWS = 100
 
 
 def default_forecasters(
-    networks: Sequence[Forecaster] = (), threads: int = 2
+    networks: Sequence[Forecaster] = (), threads: int = 1
 ) -> tuple[Forecaster, ...]:
     """Returns the models that requests may name, those whose library is missing among them.
 

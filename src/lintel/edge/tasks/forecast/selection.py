@@ -17,6 +17,8 @@ from lintel.edge.tasks.forecast.series import Floats, RegularSeries
 
 FEWEST_WINDOWS = 5
 SIGNIFICANT = 0.05
+# Of the naive model's error; less is not worth another model, however sure it is.
+LEAST_GAIN = 0.01
 _MOST_WINDOWS = 250
 # Over all windows: what the backtest may cost at long horizons.
 _MOST_STEPS = 2_500
@@ -55,8 +57,8 @@ def select(
     """Chooses a model by a backtest on the series' own end.
 
     A model other than the naive ones is chosen where it is better than the better of these in the
-    whole backtest, by a Diebold-Mariano test with p < 0.05, and still is in the newest third of
-    its windows.
+    whole backtest, by a hundredth or more and by a Diebold-Mariano test with p < 0.05, and still
+    is in the newest third of its windows.
 
     Args:
         series: The whole series.
@@ -162,7 +164,8 @@ def _choose(
     better = [
         each
         for each in sorted(candidates, key=lambda each: scores[each.name].mean_absolute_error)
-        if scores[each.name].relative_to_naive < 1 and scores[each.name].p_value < SIGNIFICANT
+        if scores[each.name].relative_to_naive <= 1 - LEAST_GAIN
+        and scores[each.name].p_value < SIGNIFICANT
     ]
     lasting = [each for each in better if _is_lasting(result, each.name, naive.name)]
     if lasting:
@@ -177,7 +180,7 @@ def _choose(
     if nearest is None:
         return naive, f"{naive.name}: there is no other model that this history is enough for."
     return naive, (
-        f"{naive.name}: no model was better by more than chance."
+        f"{naive.name}: no model was better by more than chance and a hundredth."
         f" {_standing(nearest.model, naive.name, summary)}"
     )
 
