@@ -40,6 +40,9 @@ _NEAR_WAY = 1.05
 # There is a tenth more to learn from in the end.
 _MORE_ROUNDS = 1.1
 _BINS = 64
+# Each tree sees some of the columns, drawn by these weights: what history alone tells is told by
+# many of them, a regressor by its own, so that every tree sees it.
+_REGRESSOR_WEIGHT = 1_000.0
 _PARAMETERS = {
     "tree_method": "hist",
     "max_depth": 7,
@@ -271,13 +274,18 @@ class _Workshop:
         return {**_PARAMETERS, "nthread": self.kind.threads}
 
     def _matrix(self, examples: Examples, base: Base, reference: Any = None) -> Any:
-        return self.library.QuantileDMatrix(
+        matrix = self.library.QuantileDMatrix(
             examples.rows.features,
             examples.targets(base),
             ref=reference,
             max_bin=_BINS,
             nthread=self.kind.threads,
         )
+        if self.maker.regressors:
+            weights = np.ones(matrix.num_col())
+            weights[-self.maker.regressors :] = _REGRESSOR_WEIGHT
+            matrix.set_info(feature_weights=weights)
+        return matrix
 
 
 def _predict(
