@@ -397,7 +397,10 @@ def test_the_metrics_page_tells_of_every_camera(
     assert samples['lintel_camera_streaming{camera="door"}'] == 1
     assert samples['lintel_camera_streaming{camera="yard"}'] == 0
     assert samples['lintel_camera_latency_seconds{camera="door"}'] > 0
+    assert samples['lintel_camera_latency_p99_seconds{camera="door"}'] > 0
+    assert samples['lintel_camera_shown_frames_total{camera="door"}'] > 0
     assert samples['lintel_camera_stage_seconds{camera="door",stage="blur"}'] > 0
+    assert samples['lintel_camera_work_seconds_total{camera="door",stage="blur"}'] > 0
     assert samples['lintel_camera_people_inside{camera="door"}'] == 0
     for name in ("dropped_frames", "failed_frames", "reopenings"):
         assert f'lintel_camera_{name}_total{{camera="yard"}}' in samples

@@ -198,6 +198,31 @@ def test_the_status_tells_how_it_goes(start: Start, pictures: Pictures) -> None:
     assert (status.detect_every, status.covered_whole, status.failed) == (1, {}, 0)
 
 
+def test_the_status_sums_up_where_the_time_went(start: Start, pictures: Pictures) -> None:
+    pipeline = start(ScriptedDetector([FACE]))
+    taken = one_by_one(pipeline, pictures, 5)
+    status = pipeline.status()
+    assert status.shown == 5
+    assert set(status.stages_s) == set(Stage)
+    blurring_ns = sum(result.times.stages_ns[Stage.BLUR] for result in taken)
+    assert status.stages_s[Stage.BLUR] == pytest.approx(blurring_ns / 1e9)
+    # Of five frames none may be left out of 99 in a hundred.
+    slowest_ns = max(result.times.latency_ns for result in taken)
+    assert status.latency_p99_s == pytest.approx(slowest_ns / 1e9)
+
+
+def test_who_may_not_wait_is_woken_instead(start: Start, pictures: Pictures) -> None:
+    pipeline = start(ScriptedDetector())
+    woken: SimpleQueue[None] = SimpleQueue()
+    following = pipeline.follow(with_pictures=False, woken=lambda: woken.put(None))
+    pictures.put(noise(0))
+    woken.get(timeout=30)
+    assert following.get(0) is not None
+    pipeline.stop()
+    woken.get(timeout=30)
+    assert not following.is_open
+
+
 def test_stopping_lets_all_followers_go(start: Start) -> None:
     pipeline = start(ScriptedDetector())
     following = pipeline.follow(with_pictures=False)

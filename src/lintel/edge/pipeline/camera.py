@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import statistics
 import threading
 import time
@@ -28,8 +29,9 @@ Slot = Callable[[], AbstractContextManager[None]]
 # How often threads look up from waiting.
 _PATIENCE_S = 0.1
 _STOP_WITHIN_S = 2.0
-# Frames that rates and latencies are taken over.
+# Frames that rates and latencies are taken over, and as many as the slowest of a hundred needs.
 _MEASURED_FRAMES = 60
+_COMPARED_FRAMES = 300
 
 
 class Source(Protocol):
@@ -74,18 +76,24 @@ class PipelineStatus:
         dropped: Frames that gave way to newer ones, in the camera or after it.
         frame_rate_hz: Frames a second that were shown, over the last ones; 0 where none are.
         latency_s: Median seconds from capture to the blurred picture, over the last frames.
+        latency_p99_s: What 99 of a hundred stayed within, over the last 300 frames.
         detect_every: Faces are looked for in every n-th frame.
         covered_whole: How many frames were covered whole, by reason.
         failed: Frames that could not even be covered, and were not shown.
+        shown: Frames that were.
+        stages_s: Seconds that went into them since the start, by stage.
     """
 
     camera: CameraStatus
     dropped: int
     frame_rate_hz: float
     latency_s: float
+    latency_p99_s: float
     detect_every: int
     covered_whole: dict[Reason, int]
     failed: int
+    shown: int
+    stages_s: dict[Stage, float]
 
 
 class CameraPipeline:
@@ -131,9 +139,10 @@ class CameraPipeline:
         self._is_looking_over = False
         self._stopping = threading.Event()
         self._shown_sequence = -1
-        self._times: deque[tuple[float, float]] = deque(maxlen=_MEASURED_FRAMES)
+        self._times: deque[tuple[float, float]] = deque(maxlen=_COMPARED_FRAMES)
         self._covered_whole: Counter[Reason] = Counter()
-        self._failed = 0
+        self._failed = self._shown = 0
+        self._stages_ns = dict.fromkeys(Stage, 0)
         self._threads = [
             threading.Thread(target=work, name=f"{self.name}-{what}", daemon=True)
             for what, work in (
@@ -170,30 +179,39 @@ class CameraPipeline:
                 thread.join(max(deadline - time.monotonic(), 0))
         self._viewers.close()
 
-    def follow(self, *, with_pictures: bool) -> Subscription[FrameResult]:
+    def follow(
+        self, *, with_pictures: bool, woken: Callable[[], object] | None = None
+    ) -> Subscription[FrameResult]:
         """Begins to follow what comes of the frames.
 
         Args:
             with_pictures: Whether JPEG pictures will be asked for: they are then made before
                 they are, at the pipeline's cost.
+            woken: Called by the pipeline when there is something new, or it closed: for those who
+                may not wait. It must return at once and never raise.
 
         Returns:
             Gives the newest frame that it has not given; closes when the camera ends.
         """
-        return self._viewers.follow(with_pictures=with_pictures)
+        return self._viewers.follow(with_pictures=with_pictures, woken=woken)
 
     def status(self) -> PipelineStatus:
         """Tells how the camera and the work are."""
         camera = self._source.status()
         times = list(self._times)
+        newest = times[-_MEASURED_FRAMES:]
+        latencies = [latency for _, latency in newest]
         return PipelineStatus(
             camera=camera,
             dropped=camera.dropped + self._intake.dropped,
-            frame_rate_hz=_rate(times) if camera.state is CameraState.STREAMING else 0.0,
-            latency_s=statistics.median(latency for _, latency in times) if times else 0.0,
+            frame_rate_hz=_rate(newest) if camera.state is CameraState.STREAMING else 0.0,
+            latency_s=statistics.median(latencies) if latencies else 0.0,
+            latency_p99_s=_percentile_99([latency for _, latency in times]),
             detect_every=self._looker.rhythm.every,
             covered_whole=dict(self._covered_whole),
             failed=self._failed,
+            shown=self._shown,
+            stages_s={stage: spent / 1e9 for stage, spent in self._stages_ns.items()},
         )
 
     def _take_in(self) -> None:
@@ -282,6 +300,9 @@ class CameraPipeline:
         self._shown_sequence = shot.frame.sequence
         if result.covered_whole is not None:
             self._covered_whole[result.covered_whole] += 1
+        self._shown += 1
+        for stage, spent_ns in result.times.stages_ns.items():
+            self._stages_ns[stage] += spent_ns
         self._times.append((time.monotonic(), result.times.latency_ns / 1e9))
         self._viewers.tell(result)
 
@@ -289,3 +310,8 @@ class CameraPipeline:
 def _rate(times: list[tuple[float, float]]) -> float:
     elapsed_s = times[-1][0] - times[0][0] if times else 0.0
     return (len(times) - 1) / elapsed_s if elapsed_s > 0 else 0.0
+
+
+def _percentile_99(values: list[float]) -> float:
+    """Returns the least of the values that at least 99 of a hundred of them do not exceed."""
+    return sorted(values)[math.ceil(0.99 * len(values)) - 1] if values else 0.0

@@ -16,13 +16,20 @@ class Subscription(Generic[Item]):
     Args:
         closed: Called once with it when it closes.
         with_pictures: Whether its follower will ask for JPEG pictures.
+        woken: Called, by whichever thread, when there is something new or it closed; for those who
+            may not wait in `get`. It must return at once and never raise.
     """
 
     def __init__(
-        self, closed: Callable[[Subscription[Item]], None], *, with_pictures: bool
+        self,
+        closed: Callable[[Subscription[Item]], None],
+        *,
+        with_pictures: bool,
+        woken: Callable[[], object] | None = None,
     ) -> None:
         self.with_pictures = with_pictures
         self._closed = closed
+        self._woken = woken or _nobody
         self._changed = threading.Condition()
         self._newest: Item | None = None
         self._is_open = True
@@ -45,6 +52,7 @@ class Subscription(Generic[Item]):
                 self._dropped += self._newest is not None
                 self._newest = item
                 self._changed.notify()
+        self._woken()
 
     def get(self, timeout_s: float | None = None) -> Item | None:
         """Waits for an item.
@@ -68,6 +76,7 @@ class Subscription(Generic[Item]):
             self._is_open = False
             self._newest = None
             self._changed.notify_all()
+        self._woken()
         self._closed(self)
 
     def __enter__(self) -> Subscription[Item]:
@@ -103,9 +112,11 @@ class Viewers(Generic[Item]):
         """Whether anybody will ask for JPEG pictures."""
         return any(one.with_pictures for one in self._following)
 
-    def follow(self, *, with_pictures: bool) -> Subscription[Item]:
-        """Begins to follow; the first item is the next one."""
-        subscription = Subscription(self._forget, with_pictures=with_pictures)
+    def follow(
+        self, *, with_pictures: bool, woken: Callable[[], object] | None = None
+    ) -> Subscription[Item]:
+        """Begins to follow; the first item is the next one. See Subscription."""
+        subscription = Subscription(self._forget, with_pictures=with_pictures, woken=woken)
         with self._lock:
             if self._is_open:
                 self._following += (subscription,)
@@ -130,3 +141,7 @@ class Viewers(Generic[Item]):
     def _forget(self, subscription: Subscription[Item]) -> None:
         with self._lock:
             self._following = tuple(one for one in self._following if one is not subscription)
+
+
+def _nobody() -> None:
+    """Wakes nobody."""

@@ -69,6 +69,13 @@ class _Families:
         self._age = self._gauge("frame_age_seconds", "Age of the newest frame.")
         self._rate = self._gauge("frame_rate_hertz", "Frames a second that are shown.")
         self._latency = self._gauge("latency_seconds", "Median from capture to blurred picture.")
+        self._slowest = self._gauge(
+            "latency_p99_seconds", "What 99 of a hundred of the last 300 frames stayed within."
+        )
+        self._shown = self._counter("shown_frames", "Frames that were shown.")
+        self._work = self._counter(
+            "work_seconds", "Seconds that went into the frames that were shown.", "stage"
+        )
         self._stages = self._gauge("stage_seconds", "Stages of the newest frame.", "stage")
         self._every = self._gauge("detect_every", "Faces are looked for in every n-th frame.")
         self._entered = self._gauge("people_entered_today", "People who came in today.")
@@ -89,6 +96,10 @@ class _Families:
             self._age.add_metric([name], source.frame_age_s)
         self._rate.add_metric([name], status.frame_rate_hz)
         self._latency.add_metric([name], status.latency_s)
+        self._slowest.add_metric([name], status.latency_p99_s)
+        self._shown.add_metric([name], status.shown)
+        for stage, spent_s in status.stages_s.items():
+            self._work.add_metric([name, stage], spent_s)
         self._every.add_metric([name], status.detect_every)
         self._entered.add_metric([name], today.entered)
         self._inside.add_metric([name], today.inside)
