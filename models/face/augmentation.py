@@ -112,11 +112,8 @@ def recolour(pixels: Pixels, random: np.random.Generator) -> Pixels:
     dark = random.random() < 0.1
     if dark or random.random() < 0.8:
         pixels = cv2.LUT(pixels, _tones(dark, random)).view(np.uint8)
-    if dark or random.random() < 0.12:
-        # A sensor's noise is of one colour in the dark, and small or large with the light.
-        noise = random.standard_normal(pixels.shape[:2], np.float32) * random.uniform(2, 12)
-        noisy = pixels + noise[..., None]
-        pixels = np.clip(noisy, 0, 255, out=noisy).astype(np.uint8)
+    if dark or random.random() < 0.15:
+        pixels = _grain(pixels, random)
     draw = random.random()
     if draw < 0.45:
         grey = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
@@ -141,6 +138,17 @@ def _tones(dark: bool, random: np.random.Generator) -> Pixels:
         values = 255 * (np.clip(values, 0, 255) / 255) ** random.uniform(1.5, 3.0)
         values = values * random.uniform(0.3, 0.8)
     return np.clip(values, 0, 255).astype(np.uint8)[None]
+
+
+def _grain(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    """Adds the noise of a sensor: of the light, which grows with it, and of reading it out."""
+    photons_a_level = np.exp(random.uniform(np.log(0.12), np.log(4)))
+    read_noise = random.uniform(1, 10)
+    # Of one colour where the camera works with little light, of all where it does not.
+    channels = 1 if random.random() < 0.5 else 3
+    noise = random.standard_normal((*pixels.shape[:2], channels), np.float32)
+    noise = noise * np.sqrt(pixels / np.float32(photons_a_level) + np.float32(read_noise**2))
+    return np.clip(pixels + noise, 0, 255).astype(np.uint8)
 
 
 def _angle(random: np.random.Generator) -> float:
