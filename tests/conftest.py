@@ -105,8 +105,9 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeviceServer]:
 
 
 def settings_for_tests(tree: dict[str, dict[str, object]] | None) -> Settings:
-    """Returns settings that listen on a free port of loopback and drain quickly."""
-    tree = dict(tree or {})
+    """Returns settings that listen on a free port of loopback, drain quickly, and have a page
+    only where the test wants one."""
+    tree = {"page": {"address": ""}, **(tree or {})}
     tree["server"] = {"listen": ["127.0.0.1:0"], "drain_s": 2.0, **tree.get("server", {})}
     return parse(tree)
 

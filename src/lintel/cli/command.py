@@ -62,7 +62,7 @@ Examples:
 )
 @config_option
 def serve(listen: tuple[str, ...], config: Path | None) -> None:
-    """Serves other programs over gRPC, until it is stopped with Ctrl-C or SIGTERM."""
+    """Serves other programs over gRPC, and a page to look at, until Ctrl-C or SIGTERM."""
     import msgspec  # noqa: PLC0415 - not for --help
 
     settings = load_settings(config)
@@ -74,8 +74,8 @@ def serve(listen: tuple[str, ...], config: Path | None) -> None:
     run_server(settings, _announce)
 
 
-def _announce(addresses: tuple[str, ...]) -> None:
-    """Tells where the device listens, and a command that tries it.
+def _announce(addresses: tuple[str, ...], page: str) -> None:
+    """Tells where the device listens, a command that tries it, and where its page is.
 
     A device serves whether or not that can be written: the disk of its log may be full.
     """
@@ -84,6 +84,8 @@ def _announce(addresses: tuple[str, ...]) -> None:
             f"Serving on {', '.join(addresses)}. Try it:"
             f" lintel blur photo.jpg --out blurred --server {addresses[0]}"
         )
+        if page:
+            click.echo(f"Look at it: {page}")
         sys.stdout.flush()
     except OSError:
         logging.getLogger("lintel").warning("standard output cannot be written")

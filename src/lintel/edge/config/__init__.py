@@ -19,6 +19,7 @@ from lintel.edge import tables
 from lintel.edge.config.cameras import Camera
 from lintel.edge.config.forecast import Forecast
 from lintel.edge.config.notify import Mqtt, Webhook
+from lintel.edge.config.page import Page
 from lintel.edge.config.pipeline import Pipeline
 from lintel.edge.config.section import Section
 from lintel.edge.errors import SettingsInvalidError
@@ -287,6 +288,7 @@ class Settings(Section, frozen=True):
         tuple[Camera, ...], Meta(description="The cameras, each under [[cameras]].")
     ] = ()
     pipeline: Pipeline = field(default_factory=Pipeline)
+    page: Page = field(default_factory=Page)
     mqtt: Mqtt = field(default_factory=Mqtt)
     webhook: Webhook = field(default_factory=Webhook)
     models: Models = field(default_factory=Models)

@@ -169,10 +169,14 @@ def check_addresses(settings: Settings) -> None:
     """
     server = settings.server
     protected = bool(server.tls.certificate) and bool(server.tokens or server.tls.client_authority)
-    for index, address in enumerate(server.listen):
-        field = f"server.listen[{index}]"
+    addresses = {f"server.listen[{index}]": each for index, each in enumerate(server.listen)}
+    for field, address in addresses.items():
         if not (address.startswith("unix:") and len(address) > len("unix:")):
             _check_host_and_port(address, field, "HOST:PORT nor unix:/path")
+    if page := settings.page.address:
+        addresses["page.address"] = page
+        _check_host_and_port(page, "page.address", "HOST:PORT nor empty")
+    for field, address in addresses.items():
         if not (is_local(address) or protected or server.insecure):
             raise SettingsInvalidError(
                 f"The address {address} is open to the network: set server.tls with"
@@ -180,7 +184,7 @@ def check_addresses(settings: Settings) -> None:
                 field=field,
             )
     if settings.metrics.listen:
-        # The page knows neither TLS nor tokens.
+        # Metrics know neither TLS nor tokens.
         _check_host_and_port(settings.metrics.listen, "metrics.listen", "HOST:PORT nor empty")
         if not (is_local(settings.metrics.listen) or server.insecure):
             raise SettingsInvalidError(

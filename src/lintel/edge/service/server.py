@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
@@ -55,6 +56,9 @@ from lintel.v1 import (
     video_pb2_grpc,
 )
 
+if TYPE_CHECKING:
+    from lintel.edge.page import Page
+
 logger = logging.getLogger("lintel.service")
 
 SERVICES = tuple(
@@ -95,6 +99,7 @@ class DeviceServer:
 
     Attributes:
         addresses: Where it listens, with the ports that were really bound.
+        page: For browsers; None where the settings want none.
 
     Raises:
         SettingsInvalidError: An address, certificate or file of the settings is wrong.
@@ -135,6 +140,10 @@ class DeviceServer:
         closing.callback(self._forecasts.close)
         self._door = Door(settings, self._runtime, self._recorder, self._admission.camera_slot)
         closing.callback(self._door.stop)
+        guard = access.Guard(settings.server.tokens)
+        self.page = self._open_page(guard)
+        if self.page is not None:
+            closing.callback(self.page.stop)
         slow_callers = SlowCallers(
             settings.server.receive_timeout_s,
             settings.server.send_timeout_s,
@@ -146,7 +155,7 @@ class DeviceServer:
         self._health = HealthServicer(("", *SERVICES))
         self._interceptor = CallInterceptor(
             self._admission,
-            access.Guard(settings.server.tokens),
+            guard,
             slow_callers,
             rooms,
             message_bytes(settings.server),
@@ -193,6 +202,8 @@ class DeviceServer:
         if self._recorder is not None:
             _start_recorder(self._recorder)
         self._door.start()
+        if self.page is not None:
+            self.page.start()
         self._interceptor.ready = True
         unserved = set() if self._runtime.finds_faces else {FACE_SERVICE}
         if not self._runtime.judges_masks:
@@ -212,6 +223,8 @@ class DeviceServer:
         logger.info("draining", extra={"in_flight": self._admission.in_flight})
         self._health.drain()
         self._video.drain()
+        if self.page is not None:
+            self.page.stop()
         self._door.stop()
         self._server.stop(self._settings.server.drain_s).wait()
         self._interceptor.ready = False
@@ -231,6 +244,19 @@ class DeviceServer:
     ) -> None:
         """Stops the server."""
         self.stop()
+
+    def _open_page(self, guard: access.Guard) -> Page | None:
+        if self._settings.page.address == "":
+            return None
+        # It costs memory and start-up time; only those who want it pay.
+        from lintel.edge.page import Page, Sources  # noqa: PLC0415
+
+        sources = Sources(self._door.pipeline, self._runtime, self._recorder, self._forecasts)
+        return Page(
+            self._settings,
+            sources,
+            lambda token: guard.check("watch", (("authorization", f"Bearer {token}"),)),
+        )
 
     def _start_metrics(self, closing: ExitStack) -> tuple[Observer, ...]:
         address = self._settings.metrics.listen
@@ -332,12 +358,12 @@ def channel_options(settings: Server) -> list[tuple[str, int]]:
     return options
 
 
-def serve(settings: Settings, announce: Callable[[tuple[str, ...]], None]) -> None:
+def serve(settings: Settings, announce: Callable[[tuple[str, ...], str], None]) -> None:
     """Runs the server until SIGTERM or SIGINT, then drains it.
 
     Args:
         settings: All of the device's settings.
-        announce: Told the addresses once the device is serving.
+        announce: Told the addresses, and that of the page or "", once the device is serving.
 
     Raises:
         LintelError: The server cannot start; the message says why.
@@ -349,5 +375,5 @@ def serve(settings: Settings, announce: Callable[[tuple[str, ...]], None]) -> No
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
     with DeviceServer(settings) as server:
-        announce(server.addresses)
+        announce(server.addresses, server.page.url if server.page is not None else "")
         asked_to_stop.wait()
