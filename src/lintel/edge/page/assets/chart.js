@@ -4,13 +4,13 @@ import { moment, number, text } from "./texts.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const HOUR_US = 3_600_000_000;
-const MARGIN = { top: 8, right: 8, bottom: 26, left: 34 };
 
 /** Draws a day anew whenever it is told one, or its place changes its size. */
 export class Chart {
-  constructor(place, note, table) {
+  constructor(place, note, legend, table) {
     this.place = place;
     this.note = note;
+    this.legend = legend;
     this.table = table;
     this.day = null;
     new ResizeObserver(() => this.draw()).observe(place);
@@ -19,14 +19,15 @@ export class Chart {
   show(day) {
     this.day = day;
     this.draw();
+    this.legend.hidden = day.outlook !== "ready";
     this.note.textContent = this.remark();
     this.tabulate();
   }
 
-  /** What is said beneath: that there is no forecast and why, or what the band is. */
+  /** What is said beneath where there is no forecast: why. */
   remark() {
     const { outlook, known_hours, needed_hours } = this.day;
-    if (outlook === "ready") return text("chart.expected");
+    if (outlook === "ready") return "";
     const hours = (count) => count.toLocaleString(document.documentElement.lang, {
       style: "unit",
       unit: "hour",
@@ -50,20 +51,23 @@ export class Chart {
     const { clientWidth: width, clientHeight: height } = this.place;
     if (!this.day || !width || !height) return;
     const { start_us, end_us, hours, coming, zone } = this.day;
-    const inner = { width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
+    const letter = Math.min(Math.max(height / 14, 11), 20);
+    const margin = { top: letter / 2, right: letter / 2, bottom: letter * 1.8, left: letter * 3 };
+    const inner = { width: width - margin.left - margin.right, height: height - margin.top - margin.bottom };
     const highest = Math.max(4, ...hours.map((hour) => hour.entered), ...coming.map((hour) => hour.high));
     const top = roundUp(highest);
-    const x = (time_us) => MARGIN.left + (inner.width * (time_us - start_us)) / (end_us - start_us);
-    const y = (count) => MARGIN.top + inner.height * (1 - count / top);
+    const x = (time_us) => margin.left + (inner.width * (time_us - start_us)) / (end_us - start_us);
+    const y = (count) => margin.top + inner.height * (1 - count / top);
     const svg = element("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": this.summary() });
     for (const count of [0, top / 2, top]) {
-      svg.append(element("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(count), y2: y(count) }));
-      svg.append(element("text", { class: "label", x: MARGIN.left - 6, y: y(count) + 4, "text-anchor": "end" }, number(count)));
+      svg.append(element("line", { class: "grid", x1: margin.left, x2: width - margin.right, y1: y(count), y2: y(count) }));
+      svg.append(element("text", { class: "label", "font-size": letter, x: margin.left - letter / 2, y: y(count) + letter / 3, "text-anchor": "end" }, number(count)));
     }
-    for (let time_us = start_us; time_us <= end_us; time_us += 6 * HOUR_US) {
+    const step_us = (width > letter * 35 ? 6 : 12) * HOUR_US;
+    for (let time_us = start_us; time_us <= end_us; time_us += step_us) {
       const label = moment(time_us, { hour: "2-digit", minute: "2-digit", timeZone: zone });
-      const anchor = time_us === start_us ? "start" : x(time_us) > width - 40 ? "end" : "middle";
-      svg.append(element("text", { class: "label", x: x(time_us), y: height - 8, "text-anchor": anchor }, label));
+      const anchor = time_us === start_us ? "start" : x(time_us) > width - letter * 3 ? "end" : "middle";
+      svg.append(element("text", { class: "label", "font-size": letter, x: x(time_us), y: height - letter / 2, "text-anchor": anchor }, label));
     }
     if (coming.length) {
       svg.append(element("path", { class: "band", d: band(coming, x, y) }));

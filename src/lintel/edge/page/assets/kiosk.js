@@ -12,6 +12,7 @@ const note = document.getElementById("picture-note");
 const chart = new Chart(
   document.getElementById("chart"),
   document.getElementById("chart-note"),
+  document.getElementById("legend"),
   document.getElementById("chart-table"),
 );
 const picture = new LivePicture(document.getElementById("picture"), camera);
@@ -70,8 +71,7 @@ function fit() {
   while (large - small > 1) {
     const size = (small + large) / 2;
     sign.style.fontSize = `${size}px`;
-    const isTooLarge = sign.scrollWidth > sign.clientWidth || sign.scrollHeight > room.clientHeight * 0.92;
-    if (isTooLarge) large = size;
+    if (sign.scrollWidth > sign.clientWidth || sign.offsetHeight > room.clientHeight) large = size;
     else small = size;
   }
   sign.style.fontSize = `${small}px`;

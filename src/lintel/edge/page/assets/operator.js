@@ -10,7 +10,11 @@ const ALARMS = new Set(["mask-missing", "camera-lost"]);
 const cards = new Map(
   [...document.querySelectorAll(".camera")].map((card) => [card.dataset.camera, card]),
 );
-for (const [name, card] of cards) new RenewedPicture(card.querySelector("img"), name);
+const pictures = new Map(
+  [...cards].map(([name, card]) => [name, new RenewedPicture(card.querySelector("img"), name)]),
+);
+// The device gives none that is older than five seconds, and reports come every second.
+const OLDEST_PICTURE_S = 3;
 
 const events = document.getElementById("events");
 const sound = document.getElementById("sound");
@@ -35,6 +39,11 @@ new News({
 
 function show(card, camera) {
   card.dataset.state = camera.state;
+  const age_s = camera.picture_age_s;
+  pictures.get(camera.name).isFresh = age_s !== null && age_s < OLDEST_PICTURE_S;
+  if (age_s !== null) {
+    write(card.querySelector(".no-picture"), text("kiosk.picture-age", { age: duration(age_s) }));
+  }
   const state = text(`state.${camera.state}`);
   const fault = camera.fault === null ? "" : `: ${text(`fault.${camera.fault}`)}`;
   const since = camera.state === "STREAMING" ? "" : ` (${duration(camera.state_age_s)})`;
@@ -44,8 +53,9 @@ function show(card, camera) {
     rate: number(camera.frame_rate_hz, 1),
     latency: milliseconds(camera.latency_ms),
     slowest: milliseconds(camera.latency_p99_ms),
-    age: camera.picture_age_s === null ? "–" : age(camera.picture_age_s),
-    size: camera.width ? `${camera.width} × ${camera.height}` : "–",
+    age: age_s === null ? "–" : age(age_s),
+    // Isolated, so that it stays in this order among words that run to the left.
+    size: camera.width ? `\u2066${camera.width} × ${camera.height}\u2069` : "–",
     captured: number(camera.captured),
     dropped: number(camera.dropped),
     damaged: number(camera.damaged),
@@ -68,7 +78,7 @@ function listed(counts, kind, format) {
   return Object.entries(counts)
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${text(`${kind}.${name}`)} ${format(count)}`)
-    .join(", ");
+    .join(" · ");
 }
 
 function milliseconds(value) {

@@ -30,7 +30,8 @@ export class LivePicture {
   }
 }
 
-/** A picture that is renewed some times a second, as fast as it can be had and while it is seen.
+/** A picture that is renewed some times a second, as fast as it can be had, while it is seen and
+ * `isThere` says that there is one.
  * A browser keeps six connections to a device: live pictures of many cameras would take them all. */
 export class RenewedPicture {
   constructor(image, camera, most_hz = 5) {
@@ -38,16 +39,23 @@ export class RenewedPicture {
     this.camera = camera;
     this.interval_ms = 1000 / most_hz;
     this.isSeen = true;
+    this.isThere = false;
     new IntersectionObserver((entries) => {
       this.isSeen = entries.at(-1).isIntersecting;
     }).observe(image.parentElement);
     this.run();
   }
 
+  /** Shows pictures, or none where there is none that is new enough. */
+  set isFresh(isFresh) {
+    this.isThere = isFresh;
+    if (!isFresh) this.image.classList.remove("there");
+  }
+
   async run() {
     for (;;) {
       const began = performance.now();
-      if (this.isSeen && !document.hidden) await this.renew();
+      if (this.isThere && this.isSeen && !document.hidden) await this.renew();
       const left = this.interval_ms - (performance.now() - began);
       await new Promise((resolve) => setTimeout(resolve, Math.max(left, 20)));
     }
@@ -58,11 +66,11 @@ export class RenewedPicture {
     next.src = `/pictures/${this.camera}.jpg?n=${Date.now()}`;
     try {
       await next.decode();
+      if (!this.isThere) return;
       next.classList.add("there");
       this.image.replaceWith(next);
       this.image = next;
     } catch {
-      this.image.classList.remove("there");
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }
