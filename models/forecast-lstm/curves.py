@@ -36,22 +36,24 @@ def draw_search(search: Search, target: Path) -> None:
     _finish(figure, target)
 
 
-def draw_curves(rows: Sequence[dict[str, float]], target: Path) -> None:
-    """Draws the loss, and the error on windows that are apart, over epochs.
+def draw_curves(rows: Sequence[dict[str, float]], target: Path, *, learnt: bool) -> None:
+    """Draws the loss, and the error on the newest windows, over epochs.
 
     Args:
         rows: One an epoch, with epoch, loss, val_loss, val_mae_first and val_mae.
         target: A PNG file, replaced if it is there.
+        learnt: Whether the newest windows were learnt from too, and not apart.
     """
+    newest = "newest, learnt from too" if learnt else "newest, apart"
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in rows]
     for axes, names, title in (
-        (left, {"loss": "learnt from", "val_loss": "apart"}, "loss, in deviations of the window"),
+        (left, {"loss": "learnt from", "val_loss": newest}, "loss, in deviations of the window"),
         (
             right,
             {"val_mae_first": "one step ahead", "val_mae": "all steps"},
-            "mean absolute error, windows apart",
+            "mean absolute error, newest windows",
         ),
     ):
         for name, label in names.items():

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SMOOTHING = 0.95
+# A mean of fewer losses than these is that of a few batches by chance.
+SETTLED = 20
 # A loss so many times its lowest has left for good.
 DIVERGED = 3.0
 # Adam's steps do not fall with the gradient: at the rate of the lowest loss they are too long
@@ -36,8 +38,9 @@ class Search:
 
     @property
     def chosen(self) -> float:
-        """The rate to train with: half the one at which the loss was lowest."""
-        return float(self.rates[int(self.smoothed.argmin())]) / MARGIN
+        """The rate to train with: half the one at which the loss was lowest, once it is a mean."""
+        settled = min(SETTLED, len(self.smoothed) // 2)
+        return float(self.rates[settled + int(self.smoothed[settled:].argmin())]) / MARGIN
 
 
 def search(

@@ -128,6 +128,14 @@ def test_the_rate_is_half_the_one_of_the_lowest_loss(rates: ModuleType) -> None:
     assert found.chosen == pytest.approx(0.05)
 
 
+def test_the_first_losses_are_no_mean_yet(rates: ModuleType) -> None:
+    """Of a series with nothing to learn, one of them would be the lowest by chance."""
+    losses = np.full(60, 1.0)
+    losses[2], losses[40] = 0.1, 0.9
+    found = rates.Search(np.geomspace(1e-5, 1, 60), losses, losses)
+    assert found.chosen == pytest.approx(found.rates[40] / 2)
+
+
 def test_a_search_ends_when_the_loss_has_left(rates: ModuleType) -> None:
     random = np.random.default_rng(4)
     x = random.normal(0, 1, (512, 4)).astype(np.float32)

@@ -34,8 +34,8 @@ def test_training_searches_a_rate_and_gives_a_model_with_its_curves(tmp_path: Pa
     )
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads((out / "result.json").read_text())
-    # 320 steps may be looked at, the last 48 judge: 272 less a window and what it forecasts.
-    assert result["windows"] == 272 - 24 - 3 + 1
+    # 288 steps may be looked at, the last 43 judge: 245 less a window and what it forecasts.
+    assert result["windows"] == 245 - 24 - 3 + 1
     assert 1e-5 < result["learning_rate"] < 1
     assert np.isfinite(result["val_mae"])
     for plot in ("rates.png", "curves.png"):

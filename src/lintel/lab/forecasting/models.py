@@ -39,8 +39,7 @@ def _make(name: str, own: dict[str, Forecaster]) -> Forecaster:
     if name in own:
         return own[name]
     if TOGETHER in name:
-        members = tuple(_make(part, own) for part in name.split(TOGETHER))
-        return Combination(members, TOGETHER.join(each.name for each in members))
+        return Combination.of(*(_make(part, own) for part in name.split(TOGETHER)))
     try:
         package, variant = find_package(name)
     except LabError as error:

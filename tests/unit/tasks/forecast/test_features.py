@@ -53,6 +53,8 @@ def test_features_are_what_their_names_say(maker: FeatureMaker) -> None:
     assert named["deviation 1 at 24"] * scale == pytest.approx(60, rel=1e-3)
     assert seen["carried at 24"] == pytest.approx(402, rel=1e-3)
     assert named["difference to 24 before"] * scale == pytest.approx(24, rel=1e-3)
+    # A Saturday: 6, 7, 13 and 14 days before were of weekends too, and others before the series.
+    assert seen["mean of like days"] == pytest.approx(402 - 10 * 24)
     assert named["hour"] == pytest.approx(402 % 24 / 24)
     # Step 0 of the calendar is the first hour of 1970, on a Thursday.
     assert named["weekday"] == (402 // 24 + 3) % 7
@@ -63,6 +65,20 @@ def test_beyond_a_season_older_ones_are_looked_at(maker: FeatureMaker) -> None:
     named = dict(zip(maker.names, made.features[0].tolist(), strict=True))
     assert named["1 x 24 before"] * made.scale[0] + made.level[0] == pytest.approx(429 - 48)
     assert named["24 - 1 before"] * made.scale[0] + made.level[0] == pytest.approx(429 - 47)
+
+
+def test_working_days_are_like_the_ten_before_them_that_are_known(maker: FeatureMaker) -> None:
+    monday, tuesday = 18 * 24 + 18, 19 * 24 + 18
+    made = rows(maker, np.arange(600.0), [400, 400], [monday - 399, tuesday - 399])
+    seen = made.features[:, maker.names.index("mean of like days")] * made.scale + made.level
+    assert seen[0] == pytest.approx(monday - 24 * np.mean([3, 4, 5, 6, 7, 10, 11, 12, 13, 14]))
+    # The Monday before it is still to come.
+    assert seen[1] == pytest.approx(tuesday - 24 * np.mean([4, 5, 6, 7, 8, 11, 12, 13, 14]))
+
+
+def test_days_and_series_without_a_day_have_no_like_days(make_regular: MakeRegular) -> None:
+    maker = FeatureMaker.for_series(make_regular(VALUES, season_length=168), 0)
+    assert "mean of like days" not in maker.names
 
 
 @given(st.integers(1, 499), st.integers(1, 400), st.sampled_from([np.nan, 1e12, -1e12]))

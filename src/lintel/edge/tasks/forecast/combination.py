@@ -30,6 +30,11 @@ class Combination:
     name: str = "combination"
     requires: ClassVar[str] = ""
 
+    @classmethod
+    def of(cls, *members: Forecaster) -> Combination:
+        """Returns one that is called after its members, such as xgboost+forecast-lstm."""
+        return cls(members, "+".join(each.name for each in members))
+
     def shortest(self, series: RegularSeries, horizon: int) -> int:
         """See Forecaster."""
         return max(member.shortest(series, horizon) for member in self.members)

@@ -40,9 +40,14 @@ def default_forecasters(
         networks: Such as have been trained elsewhere, which see WindowForecaster.
         threads: Threads that fit trees.
     """
-    learning = (ExponentialSmoothing(), Theta(), Trees(threads=threads))
+    trees = Trees(threads=threads)
+    learning = (ExponentialSmoothing(), Theta(), trees)
     installed = tuple(each for each in learning if has_library(each.requires))
-    combinations = (Combination(installed),) if installed else ()
+    combinations = [Combination(installed)] if installed else []
+    if trees in installed:
+        # They are wrong in other places: on the hourly bike counts both together are better than
+        # either, one hour ahead and 24.
+        combinations += [Combination.of(trees, network) for network in networks]
     return (Naive(), SeasonalNaive(), Drift(), *learning, *networks, *combinations)
 
 

@@ -4,7 +4,8 @@ All values are told in units of the series' own recent level, since trees cannot
 door that twice as many people pass as last year is then the same door to them. On the hourly
 bike counts (validation inside their first 80 %) that alone took the error one hour ahead from
 0.57 of the same hour last week's to 0.44; the deviation from the usual hour, carried over to the
-hour to forecast ("carried"), took off another 2 %.
+hour to forecast ("carried"), took off another 2 %, and the mean of the newest working days, or
+days of weekends, at that hour 4 % of the error 24 hours ahead.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ _SHORTEST_LEVEL = 14
 _LONG_LEVELS = 4
 _DAY_S = 24 * 3600
 _YEAR_DAYS = 365.2425
+# How many days back the newest are that are as the day to forecast, by its weekday: working days,
+# or days of weekends, of which fewer are near.
+_LIKE_WORKING_DAYS, _LIKE_FREE_DAYS = 10, 6
+_WORKING_DAYS = 5
 
 
 class History:
@@ -156,6 +161,7 @@ class FeatureMaker:
             names += [f"{period} + 1 before", f"{period} - 1 before", f"mean at {period}"]
             names += [f"deviation {number} at {period}" for number in range(1, _DEVIATIONS + 1)]
             names += [f"carried at {period}", f"difference to {period} before"]
+        names += ["mean of like days"] if self._day else []
         names += [*self._calendar_names]
         return (*names, *(f"regressor {number}" for number in range(self.regressors)))
 
@@ -196,6 +202,9 @@ class FeatureMaker:
             values = (values - level[:, None]) / scale[:, None]
             rolling = (means[:, 1:] - level[:, None]) / scale[:, None]
             blocks, season = self._blocks(values)
+            if self._day:
+                like = _mean_of_known(history.at(self._like_days(origins, steps, beside)))
+                blocks = [*blocks, ((like - level) / scale)[:, None]]
         recent = values[:, :_RECENT]
         features = np.concatenate(
             [steps[:, None], recent, recent[:, :1] - recent[:, 1:2], rolling, *blocks, beside],
@@ -222,6 +231,12 @@ class FeatureMaker:
             parts += [targets - back_of_next + 1, starts - (_GRID_NEWEST + period * _GRID_PAST)]
         return np.concatenate(parts, axis=1)
 
+    def _like_days(self, origins: Integers, steps: Integers, beside: Floats) -> Integers:
+        """Returns the indices of the step to forecast on the newest days of its kind."""
+        back = self._day * _DAYS_BACK[beside[:, 0].astype(np.int64)]
+        indices = (origins + steps - 1)[:, None] - back
+        return np.where(indices < origins[:, None], indices, -1)
+
     def _blocks(self, values: Floats) -> tuple[Sequence[Floats], Floats]:
         """Returns the features of each period, and the mean at the longest."""
         blocks: list[Floats] = []
@@ -246,6 +261,12 @@ class FeatureMaker:
         return tuple(sorted({_SHORT_MEAN, *self.periods, _LONG_LEVELS * self.level_steps}))
 
     @property
+    def _day(self) -> int:
+        """Steps of a day; 0 where they are no season."""
+        steps = round(_DAY_S / self.calendar.step_s) if self._is_within_days else 0
+        return steps if steps in self.periods else 0
+
+    @property
     def _is_within_days(self) -> bool:
         return 0 < self.calendar.step_s < _DAY_S
 
@@ -261,6 +282,24 @@ _NEWEST = np.arange(1, _RECENT + 1)
 _PAST = np.arange(_SEASONS)
 _GRID_NEWEST = np.repeat(np.arange(1, _DEVIATIONS + 1), _SEASONS)
 _GRID_PAST = np.tile(np.arange(1, _SEASONS + 1), _DEVIATIONS)
+
+
+def _days_back() -> Integers:
+    """Returns how far back like days are: int64 (7, 10), by weekday.
+
+    Free days have fewer; in place of others stands what lies before every series.
+    """
+    table = np.full((7, _LIKE_WORKING_DAYS), np.iinfo(np.int32).max, np.int64)
+    back = np.arange(1, 7 * _LIKE_FREE_DAYS)
+    for weekday, row in enumerate(table):
+        is_working = weekday < _WORKING_DAYS
+        like = back[((weekday - back) % 7 < _WORKING_DAYS) == is_working]
+        count = _LIKE_WORKING_DAYS if is_working else _LIKE_FREE_DAYS
+        row[:count] = like[:count]
+    return table
+
+
+_DAYS_BACK = _days_back()
 
 
 def _circle(turns: Floats) -> tuple[Floats, Floats]:
