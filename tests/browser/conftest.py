@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-
-playwright_api = pytest.importorskip("playwright.sync_api")
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
-from tests.browser.chromium import ARGUMENTS, find_chromium  # noqa: E402
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.browser.chromium import ARGUMENTS, find_chromium
 
 
 # Not for the whole session: its loop of events would stay in the way of others' tests.

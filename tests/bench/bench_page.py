@@ -1,0 +1,237 @@
+"""From glass to page: what a viewer waits for the picture of what happens, and what a page costs.
+
+    python -m tests.bench.bench_page                # until an HTTP client has the JPEG
+    python -m tests.bench.bench_page --chromium     # until Chromium draws it
+
+A camera of 1280x720 gives 15 frames a second with one face each (the clip of bench_pipeline, which
+needs LINTEL_DATA). A viewer in a process of its own compares the time when each frame was captured,
+which comes with it, with the time when all of it has arrived. The pipeline's own share, from
+capture to JPEG, is measured in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tests.bench.bench_pipeline import MemoryCamera, read_pictures, settings_for, thread_times
+from tests.browser.chromium import ARGUMENTS, find_chromium
+from tests.page_viewers import asking, read_parts
+
+from lintel.edge.cameras import Frame, RawPixels, WatchedCamera
+from lintel.edge.forecasts import Forecasts
+from lintel.edge.page import Page, Sources
+from lintel.edge.pipeline import DoorPipeline
+from lintel.edge.runtime import Runtime
+from lintel.edge.service.memory import limit_library_threads, tune_allocator
+
+INTERVAL_NS = 66_666_667
+TARGETS_MS = (60.0, 150.0)
+# A frame's number as black and white blocks in its corner, for a browser to read.
+BITS, BLOCK = 16, 24
+
+
+class Device(NamedTuple):
+    """A device with a page.
+
+    Attributes:
+        page: The page.
+        door: Its cameras.
+        captured_us: When each frame was captured, by its number.
+    """
+
+    page: Page
+    door: DoorPipeline
+    captured_us: dict[int, int]
+
+
+class NumberedCamera(MemoryCamera):
+    """Writes the number of each frame into it."""
+
+    captured_us: dict[int, int]
+
+    def read(self) -> Frame:
+        number = self._index
+        frame = super().read()
+        pixels = frame.pixels.to_picture().pixels.copy()
+        for bit in range(BITS):
+            left = bit * BLOCK
+            pixels[:BLOCK, left : left + BLOCK] = 255 * (number >> bit & 1)
+        self.captured_us[number] = frame.captured_us
+        return replace(frame, pixels=RawPixels.of_pixels(pixels.view(np.uint8)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--frames", type=int, default=600)
+    parser.add_argument("--model", default="", help="face model; default: as a device has it")
+    parser.add_argument("--chromium", action="store_true", help="measure until Chromium draws")
+    options = parser.parse_args()
+    limit_library_threads()
+    tune_allocator()
+    print(
+        f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f} before this began;"
+        f" {options.frames} frames of 1280x720 at 15 a second\n"
+    )
+    print(f"{'camera':8}{'until':20}{'median':>9}{'p99':>8}   milliseconds from capture")
+    if options.chromium:
+        measure_drawing(options.model, options.frames)
+        return
+    for name, kind in (("NV12", "nv12"), ("JPEG", "jpeg")):
+        measure_arrival(name, kind, options.model, options.frames)
+
+
+def measure_arrival(name: str, kind: str, model: str, frames: int) -> None:
+    """Prints what a viewer waits for, and what the device's threads take, with it and without."""
+    pictures = read_pictures(kind)
+    with (
+        ProcessPoolExecutor(1, get_context("spawn")) as viewer,
+        running(pictures, kind, model) as (
+            page,
+            door,
+            _,
+        ),
+    ):
+        unwatched = cpu_while(lambda: time.sleep(frames / 30), frames / 2)
+        watching = viewer.submit(watch, page.url, frames)
+        in_pipeline: list[float] = []
+
+        def follow() -> None:
+            with door.cameras["door"].follow(with_pictures=True) as following:
+                while not watching.done():
+                    if (result := following.get(1)) is not None:
+                        in_pipeline.append(result.times.latency_ns / 1e6)
+
+        watched = cpu_while(follow, frames)
+        arrived = watching.result()[frames // 10 :]
+    tell(name, "JPEG made", in_pipeline[frames // 10 :])
+    tell(name, "JPEG with the viewer", arrived, TARGETS_MS)
+    print(f"{'':8}processor time a frame: {watched['page']:.2f} ms of the page's thread,")
+    total, before = sum(watched.values()), sum(unwatched.values())
+    print(f"{'':8}{total:.1f} ms of all, {before:.1f} before anybody watched\n")
+
+
+def measure_drawing(model: str, frames: int) -> None:
+    """Prints when Chromium has a frame to draw."""
+    from playwright.sync_api import sync_playwright
+
+    with (
+        running(read_pictures("bgr"), "bgr", model) as (page, _, captured_us),
+        sync_playwright() as playwright,
+    ):
+        chromium = find_chromium()
+        if chromium is None:
+            raise SystemExit("There is no Chromium: apt-get install chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        window = browser.new_page(viewport={"width": 1920, "height": 1080})
+        window.goto(page.url)
+        window.wait_for_function("() => document.querySelector('#picture').naturalWidth > 0")
+        window.evaluate(READING, {"bits": BITS, "block": BLOCK})
+        window.wait_for_timeout(frames * 1000 / 15)
+        seen = window.evaluate("() => window.seen")
+        browser.close()
+    waited = [
+        (drawn_us - captured_us[number]) / 1e3
+        for number, drawn_us in seen[len(seen) // 10 :]
+        if number in captured_us
+    ]
+    tell("BGR", "Chromium draws it", waited)
+    print(f"{'':8}{len(seen)} frames were drawn")
+
+
+READING = """({ bits, block }) => {
+  window.seen = [];
+  const image = document.querySelector('#picture');
+  const canvas = new OffscreenCanvas(bits * block, block);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  let last = -1;
+  const look = () => {
+    context.drawImage(image, 0, 0);
+    let number = 0;
+    for (let bit = 0; bit < bits; bit += 1) {
+      const [value] = context.getImageData((bit + 0.5) * block, block / 2, 1, 1).data;
+      number |= (value > 127) << bit;
+    }
+    const now_us = (performance.timeOrigin + performance.now()) * 1000;
+    if (number !== last) window.seen.push([number, now_us]);
+    last = number;
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+@contextmanager
+def running(pictures: list[Any], kind: str, model: str) -> Iterator[Device]:
+    """Runs a device's camera and its page."""
+    captured_us: dict[int, int] = {}
+
+    def open_camera(_: object) -> MemoryCamera:
+        if kind != "bgr":
+            return MemoryCamera(pictures, kind, INTERVAL_NS, threading.Event())
+        camera = NumberedCamera(pictures, kind, INTERVAL_NS, threading.Event())
+        camera.captured_us = captured_us
+        return camera
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings = settings_for(Path(folder), model or "face", 0, "real-time")
+        runtime = Runtime(settings, 2)
+        runtime.warm_up()
+        door = DoorPipeline(
+            settings, runtime, None, open_source=lambda camera: WatchedCamera(camera, open_camera)
+        )
+        sources = Sources(door, runtime, None, Forecasts(settings, runtime, None))
+        page = Page(settings, sources, lambda token: None)
+        door.start()
+        page.start()
+        try:
+            yield Device(page, door, captured_us)
+        finally:
+            page.stop()
+            door.stop()
+            runtime.close()
+
+
+def watch(url: str, frames: int) -> list[float]:
+    """Watches a camera; returns the milliseconds from each capture to its arrival."""
+    with asking(url, "/pictures/door") as answer:
+        return [
+            time.time_ns() / 1e6 - part.timestamp_us / 1e3
+            for part in islice(read_parts(answer), frames)
+        ]
+
+
+def cpu_while(act: Any, frames: float) -> dict[str, float]:
+    """Returns the milliseconds of processor time a frame, by thread, while something is done."""
+    before = thread_times()
+    act()
+    after = thread_times()
+    spent = {name: 1e3 * (after[name] - before.get(name, 0.0)) / frames for name in after}
+    spent.pop("MainThread", None)
+    return spent
+
+
+def tell(
+    camera: str, until: str, waited_ms: list[float], targets: tuple[float, float] | None = None
+) -> None:
+    median, late = np.percentile(waited_ms, [50, 99])
+    wanted = f"   target <= {targets[0]:.0f} / {targets[1]:.0f}" if targets else ""
+    print(f"{camera:8}{until:20}{median:9.1f}{late:8.1f}{wanted}")
+
+
+if __name__ == "__main__":
+    main()
