@@ -39,7 +39,8 @@ from lintel.edge.service.memory import limit_library_threads, tune_allocator
 
 INTERVAL_NS = 66_666_667
 TARGETS_MS = (60.0, 150.0)
-# A frame's number as black and white blocks in its corner, for a browser to read.
+# A frame's number as black and white blocks in its corner, for a browser to read, and then the other
+# way round: where a frame is covered, the two do not fit together.
 BITS, BLOCK = 16, 24
 
 
@@ -66,9 +67,10 @@ class NumberedCamera(MemoryCamera):
         number = self._index
         frame = super().read()
         pixels = frame.pixels.to_picture().pixels.copy()
-        for bit in range(BITS):
+        code = number | (~number & (1 << BITS) - 1) << BITS
+        for bit in range(2 * BITS):
             left = bit * BLOCK
-            pixels[:BLOCK, left : left + BLOCK] = 255 * (number >> bit & 1)
+            pixels[:BLOCK, left : left + BLOCK] = 255 * (code >> bit & 1)
         self.captured_us[number] = frame.captured_us
         return replace(frame, pixels=RawPixels.of_pixels(pixels.view(np.uint8)))
 
@@ -156,19 +158,21 @@ def measure_drawing(model: str, frames: int) -> None:
 READING = """({ bits, block }) => {
   window.seen = [];
   const image = document.querySelector('#picture');
-  const canvas = new OffscreenCanvas(bits * block, block);
+  const canvas = new OffscreenCanvas(2 * bits * block, block);
   const context = canvas.getContext('2d', { willReadFrequently: true });
   let last = -1;
   const look = () => {
     context.drawImage(image, 0, 0);
-    let number = 0;
-    for (let bit = 0; bit < bits; bit += 1) {
+    const codes = [0, 0];
+    for (let bit = 0; bit < 2 * bits; bit += 1) {
       const [value] = context.getImageData((bit + 0.5) * block, block / 2, 1, 1).data;
-      number |= (value > 127) << bit;
+      codes[Math.floor(bit / bits)] |= (value > 127) << (bit % bits);
     }
+    const [number, other] = codes;
+    const isSound = (number ^ other) === (1 << bits) - 1;
     const now_us = (performance.timeOrigin + performance.now()) * 1000;
-    if (number !== last) window.seen.push([number, now_us]);
-    last = number;
+    if (isSound && number !== last) window.seen.push([number, now_us]);
+    if (isSound) last = number;
     requestAnimationFrame(look);
   };
   look();

@@ -137,6 +137,28 @@ def test_a_certificate_that_the_server_refuses_is_a_failure(tmp_path: Path) -> N
     assert outcomes(doctor.look_at_addresses, {"server": {"tls": tls}}) == [Outcome.FAILURE]
 
 
+def test_a_free_port_of_the_page_is_well() -> None:
+    assert outcomes(doctor.look_at_page, {"page": {"address": "127.0.0.1:0"}}) == [Outcome.OK]
+    assert outcomes(doctor.look_at_page, {"page": {"address": ""}}) == [Outcome.NOTE]
+
+
+def test_a_page_of_lintel_is_told_from_another_program(
+    start_device: Callable[..., DeviceServer],
+) -> None:
+    page = start_device({"page": {"address": "127.0.0.1:0"}}).page
+    assert page is not None
+    served = {"page": {"address": page.url.split("/")[2]}}
+    assert outcomes(doctor.look_at_page, served) == [Outcome.OK]
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = {"page": {"address": f"127.0.0.1:{other.getsockname()[1]}"}}
+        assert outcomes(doctor.look_at_page, taken) == [Outcome.FAILURE]
+
+
+def test_languages_that_the_page_refuses_are_a_failure() -> None:
+    settings = {"page": {"address": "127.0.0.1:0", "language": "tlh"}}
+    assert outcomes(doctor.look_at_page, settings)[0] is Outcome.FAILURE
+
+
 @pytest.mark.parametrize("address", ["192.0.2.1:50051", "host name:1"])
 def test_an_address_that_is_not_of_this_machine_is_a_failure(address: str) -> None:
     settings = {"server": {"listen": [address], "insecure": True}}

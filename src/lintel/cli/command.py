@@ -124,6 +124,7 @@ Example:
 def check(config: Path | None) -> None:
     """Checks the settings, and the files that they name, without starting anything."""
     from lintel.edge import notify  # noqa: PLC0415
+    from lintel.edge.page import open_languages  # noqa: PLC0415
     from lintel.edge.series import device_zone  # noqa: PLC0415
     from lintel.edge.service import access  # noqa: PLC0415
 
@@ -132,6 +133,7 @@ def check(config: Path | None) -> None:
     access.server_credentials(settings.server.tls)
     device_zone(settings.series.time_zone)
     notify.destinations(settings)
+    open_languages(settings.page)
     click.echo("The settings are valid.")
 
 

@@ -4,7 +4,8 @@ Nothing of it imports gRPC, and nothing is imported before there is to be a page
 where the settings want one.
 """
 
+from lintel.edge.page.languages import open_languages
 from lintel.edge.page.report import Sources
-from lintel.edge.page.server import Page
+from lintel.edge.page.server import DEFAULT_ADDRESS, Page
 
-__all__ = ["Page", "Sources"]
+__all__ = ["DEFAULT_ADDRESS", "Page", "Sources", "open_languages"]

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from lintel.edge.config.page import Page
 from lintel.edge.errors import SettingsInvalidError
 
 logger = logging.getLogger("lintel.page")
@@ -98,6 +99,16 @@ class Languages:
             if code and found is not None:
                 return found
         return self.all[FALLBACK]
+
+
+def open_languages(settings: Page) -> Languages:
+    """Reads the languages that the settings name.
+
+    Raises:
+        SettingsInvalidError: See Languages.
+    """
+    folder = settings.languages_directory
+    return Languages(Path(folder) if folder else None, settings.language)
 
 
 def _by_preference(accepted: str) -> list[str]:

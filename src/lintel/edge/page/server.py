@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from pathlib import Path
 
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
@@ -23,7 +22,7 @@ from lintel.edge.page import live, views
 from lintel.edge.page.day import DayBook
 from lintel.edge.page.gate import Gate
 from lintel.edge.page.handling import NotFound, Stage
-from lintel.edge.page.languages import Languages
+from lintel.edge.page.languages import open_languages
 from lintel.edge.page.report import Reporter, Sources
 from lintel.edge.page.seats import Seats
 
@@ -73,8 +72,7 @@ class Page:
         self._is_serving = threading.Event()
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
         page, tokens = settings.page, settings.server.tokens
-        folder = Path(page.languages_directory) if page.languages_directory else None
-        languages = Languages(folder, page.language)
+        languages = open_languages(page)
         self._tls = server_context(settings.server.tls)
         self._most_connections = page.max_viewers + _SHORT_CONNECTIONS
         self._socket = _bind(page.address)
