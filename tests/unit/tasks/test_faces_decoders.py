@@ -431,6 +431,19 @@ def test_a_face_with_a_box_that_is_none_is_a_failure(family: Family) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "sizes"), [("yunet end to end", "boxes"), ("centerface", "scale")]
+)
+def test_a_box_beyond_all_numbers_is_the_whole_picture(name: str, sizes: str) -> None:
+    results = FAMILIES[name].encode(ONE_FACE)
+    wild = results[sizes].copy()
+    wild[..., -2:] = 1000.0
+    if name == "centerface":
+        wild[...] = 1000.0
+    found = detect(FAMILIES[name], results | {sizes: wild})
+    np.testing.assert_allclose(found.boxes, [[0, 0, WIDTH, HEIGHT]])
+
+
+@pytest.mark.parametrize(
     ("name", "scores"),
     [
         ("yunet", ["c8", "c16", "c32"]),

@@ -8,7 +8,7 @@ import numpy as np
 
 from lintel.edge.backends import Tensor
 from lintel.edge.packages import BlazefaceOutput, ScrfdOutput, YunetOutput
-from lintel.edge.tasks.faces.decoders.found import Found, from_centres
+from lintel.edge.tasks.faces.decoders.found import Found, from_centres, lengths
 from lintel.edge.tasks.faces.decoders.grids import Grids
 from lintel.edge.tasks.faces.decoders.scores import activate, check_scores, choose
 from lintel.edge.tasks.preparation import Size
@@ -49,7 +49,7 @@ class YunetDecoder:
         anchors = self._grids.anchors(size)
         strides, found = anchors.strides[chosen], boxes[chosen]
         centres = (anchors.cells[chosen] + found[:, :2]) * strides
-        return Found(from_centres(centres, np.exp(found[:, 2:]) * strides), scores)
+        return Found(from_centres(centres, lengths(found[:, 2:]) * strides), scores)
 
 
 class ScrfdDecoder:

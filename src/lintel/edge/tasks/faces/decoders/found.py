@@ -12,6 +12,10 @@ from lintel.edge.tasks.preparation import Size
 from lintel.edge.tasks.tensors import ExpectedTensor, Floats
 
 
+# e to this is more cells than any picture has, and can still be multiplied.
+_LONGEST = np.float32(30.0)
+
+
 class Found(NamedTuple):
     """What a decoder makes of a model's outputs.
 
@@ -52,3 +56,11 @@ def from_centres(centres: Floats, sizes: Floats) -> Floats:
     """Makes boxes (N, 4) of centres x, y and of widths and heights, (N, 2) each."""
     halves = sizes * np.float32(0.5)
     return np.hstack([centres - halves, centres + halves])
+
+
+def lengths(logarithms: Floats) -> Floats:
+    """Returns e to the power of widths and heights as models give them.
+
+    What would overflow covers everything as it is: a wild box is no reason to give up a picture.
+    """
+    return np.asarray(np.exp(np.minimum(logarithms, _LONGEST)), np.float32)

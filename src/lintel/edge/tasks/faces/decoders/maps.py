@@ -8,7 +8,7 @@ import numpy as np
 
 from lintel.edge.backends import Tensor
 from lintel.edge.packages import CenterfaceOutput
-from lintel.edge.tasks.faces.decoders.found import Found, from_centres
+from lintel.edge.tasks.faces.decoders.found import Found, from_centres, lengths
 from lintel.edge.tasks.faces.decoders.scores import choose
 from lintel.edge.tasks.preparation import Size
 from lintel.edge.tasks.tensors import ANY, ExpectedTensor, Floats
@@ -42,7 +42,7 @@ class CenterfaceDecoder:
         cells = np.stack([columns, rows], axis=1).astype(np.float32)
         # Of the two channels, the first is along y.
         centres = (cells + offset[chosen, ::-1] + np.float32(0.5)) * stride
-        return Found(from_centres(centres, np.exp(scale[chosen, ::-1]) * stride), scores)
+        return Found(from_centres(centres, lengths(scale[chosen, ::-1]) * stride), scores)
 
     def _maps(self, size: Size | None) -> tuple[ExpectedTensor, ExpectedTensor, ExpectedTensor]:
         """Returns what is expected of the heatmap, the scales and the offsets."""
