@@ -11,7 +11,6 @@ from lintel.edge.backends import Tensor
 from lintel.edge.tasks.preparation import Size
 from lintel.edge.tasks.tensors import ExpectedTensor, Floats
 
-
 # e to this is more cells than any picture has, and can still be multiplied.
 _LONGEST = np.float32(30.0)
 
