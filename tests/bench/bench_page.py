@@ -2,6 +2,7 @@
 
     python -m tests.bench.bench_page                # until an HTTP client has the JPEG
     python -m tests.bench.bench_page --chromium     # until Chromium draws it
+    python -m tests.bench.bench_page --memory       # what the page adds to `lintel serve`
 
 A camera of 1280x720 gives 15 frames a second with one face each (the clip of bench_pipeline, which
 needs LINTEL_DATA). A viewer in a process of its own compares the time when each frame was captured,
@@ -25,8 +26,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import grpc
 import numpy as np
+from tests.bench.bench_door import SETTINGS, write_clip
 from tests.bench.bench_pipeline import MemoryCamera, read_pictures, settings_for, thread_times
+from tests.bench.support import DeviceProcess, run_device
 from tests.browser.chromium import ARGUMENTS, find_chromium
 from tests.page_viewers import asking, read_parts
 
@@ -36,11 +40,13 @@ from lintel.edge.page import Page, Sources
 from lintel.edge.pipeline import DoorPipeline
 from lintel.edge.runtime import Runtime
 from lintel.edge.service.memory import limit_library_threads, tune_allocator
+from lintel.v1 import series_pb2, series_pb2_grpc
 
 INTERVAL_NS = 66_666_667
 TARGETS_MS = (60.0, 150.0)
-# A frame's number as black and white blocks in its corner, for a browser to read, and then the other
-# way round: where a frame is covered, the two do not fit together.
+ADDRESS = "127.0.0.1:18089"
+# A frame's number as black and white blocks in its corner, for a browser to read, and then the
+# other way round: where a frame is covered, the two do not fit together.
 BITS, BLOCK = 16, 24
 
 
@@ -82,7 +88,11 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=600)
     parser.add_argument("--model", default="", help="face model; default: as a device has it")
     parser.add_argument("--chromium", action="store_true", help="measure until Chromium draws")
+    parser.add_argument("--memory", action="store_true", help="measure resident memory")
     options = parser.parse_args()
+    if options.memory:
+        measure_memory(options.frames / 15)
+        return
     limit_library_threads()
     tune_allocator()
     print(
@@ -153,6 +163,61 @@ def measure_drawing(model: str, frames: int) -> None:
     ]
     tell("BGR", "Chromium draws it", waited)
     print(f"{'':8}{len(seen)} frames were drawn")
+
+
+def measure_memory(seconds: float) -> None:
+    """Prints the resident memory of a device without a page, and with one that is watched."""
+    with tempfile.TemporaryDirectory(dir=".") as name:
+        folder = Path(name)
+        write_clip(folder / "clip.avi")
+        settings = SETTINGS.format(source=folder / "clip.avi", folder=folder)
+        for page in (False, True):
+            with run_device(folder, settings + PAGE[page]) as device:
+                record_history(device)
+                memory = watch_memory(device, seconds, page=page)
+            what = "page watched, day forecast" if page else "no page"
+            print(f"{what:28}{np.median(memory):7.1f} MB in the middle, {memory.max():.1f} at most")
+
+
+PAGE = {False: '\n[page]\naddress = ""\n', True: f'\n[page]\naddress = "{ADDRESS}"\n'}
+
+
+def record_history(device: DeviceProcess) -> None:
+    """Records eight days of counts."""
+    hour = int(time.time()) // 3600
+    counts = [
+        series_pb2.Count(
+            series="door.sill.entered",
+            timestamp_us=(hour - back) * 3_600_000_000,
+            value=back * 7 % 24,
+        )
+        for back in range(1, 24 * 8)
+    ]
+    with grpc.insecure_channel(device.unix) as channel:
+        stub = series_pb2_grpc.SeriesServiceStub(channel)
+        stub.RecordCounts(series_pb2.RecordCountsRequest(counts=counts))
+
+
+def watch_memory(device: DeviceProcess, seconds: float, *, page: bool) -> np.ndarray:
+    """Watches a device as a kiosk does, or not; returns its memory by second, from a fifth on."""
+    is_over = threading.Event()
+
+    def view(path: str) -> None:
+        with asking(f"http://{ADDRESS}/", path) as answer:
+            while not is_over.is_set() and answer.readline():
+                continue
+
+    viewers = [threading.Thread(target=view, args=[path]) for path in ("/news", "/pictures/door")]
+    for viewer in viewers if page else ():
+        viewer.start()
+    memory: list[float] = []
+    for _ in range(round(seconds)):
+        time.sleep(1)
+        memory.append(device.resident_mb())
+    is_over.set()
+    for viewer in viewers if page else ():
+        viewer.join()
+    return np.array(memory[len(memory) // 5 :])
 
 
 READING = """({ bits, block }) => {
