@@ -256,7 +256,11 @@ class TestOperator:
             re.compile(r"Lost: the stream ended")
         )
         expect(page.locator("#events li").first).to_contain_text("yard · Camera lost")
-        expect(yard.locator("img")).to_be_hidden()
+        expect(yard.locator(".no-picture")).to_have_text(
+            re.compile(r"Picture from \d+ seconds ago")
+        )
+        expect(yard.locator(".no-picture")).to_be_visible()
+        expect(door.locator(".no-picture")).to_be_hidden()
         stage.show(FACE, mask=NOT_WORN)
         expect(page.locator("#events li").first).to_contain_text("door · No mask")
         assert problems == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import suppress
 from typing import ClassVar
 
@@ -11,7 +10,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 
 from lintel.edge.page.handling import Watched
-from lintel.edge.page.report import LOOK_EVERY_S, OLDEST_PICTURE_S, describe_event
+from lintel.edge.page.report import LOOK_EVERY_S, describe_event
 from lintel.edge.pipeline import FrameResult
 
 _BOUNDARY = b"lintel-frame"
@@ -75,7 +74,7 @@ class MotionJpeg(_Stream):
     content_type = f"multipart/x-mixed-replace; boundary={_BOUNDARY.decode()}"
 
     async def get(self, name: str) -> None:
-        """Sends pictures until the viewer leaves or the camera ends."""
+        """Sends pictures until the viewer leaves or the camera ends, the last good one first."""
         camera = self.find_camera(name)
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
 
@@ -96,9 +95,9 @@ class MotionJpeg(_Stream):
                     changed.clear()
                     result = following.get(0) or newest
                     newest = None
-                    if result is not None and is_fresh(result):
+                    if result is not None:
                         await self._send(result)
-                    elif result is None:
+                    else:
                         with suppress(TimeoutError):
                             await asyncio.wait_for(changed.wait(), _PATIENCE_S)
             except TimeoutError:
@@ -119,9 +118,9 @@ class Picture(Watched):
     """The newest blurred picture of a camera."""
 
     async def get(self, name: str) -> None:
-        """Sends it; 503 where there is none that is new enough to be shown as if it were now."""
+        """Sends it, however old, with when it was captured; 503 where there is none yet."""
         result = self.find_camera(name).latest
-        if result is None or not is_fresh(result):
+        if result is None:
             raise HTTPError(503)
         loop = asyncio.get_running_loop()
         jpeg = await loop.run_in_executor(self.stage.executor, result.picture.jpeg)
@@ -195,11 +194,6 @@ class News(_Stream):
             position = told.event.sequence_number
             messages.append(_happening(position, describe_event(told.event, told.missed)))
         return position, messages
-
-
-def is_fresh(result: FrameResult) -> bool:
-    """Tells whether a picture may be shown as if it were now."""
-    return time.monotonic_ns() - result.captured_ns <= OLDEST_PICTURE_S * 1e9
 
 
 def _message(kind: str, document: bytes) -> bytes:

@@ -13,8 +13,8 @@ const cards = new Map(
 const pictures = new Map(
   [...cards].map(([name, card]) => [name, new RenewedPicture(card.querySelector("img"), name)]),
 );
-// The device gives none that is older than five seconds, and reports come every second.
-const OLDEST_PICTURE_S = 3;
+// Older pictures are not to be taken for what is there now.
+const OLD_AFTER_S = 2;
 
 const events = document.getElementById("events");
 const sound = document.getElementById("sound");
@@ -40,7 +40,8 @@ new News({
 function show(card, camera) {
   card.dataset.state = camera.state;
   const age_s = camera.picture_age_s;
-  pictures.get(camera.name).isFresh = age_s !== null && age_s < OLDEST_PICTURE_S;
+  pictures.get(camera.name).takeAge(age_s);
+  card.classList.toggle("stale", age_s === null || age_s > OLD_AFTER_S);
   if (age_s !== null) {
     write(card.querySelector(".no-picture"), text("kiosk.picture-age", { age: duration(age_s) }));
   }

@@ -2,6 +2,8 @@
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
+// Pictures that are older are not followed by another soon.
+const NEWEST_S = 3;
 
 /** A live picture, which is fetched anew whenever it breaks. */
 export class LivePicture {
@@ -46,10 +48,10 @@ export class RenewedPicture {
     this.run();
   }
 
-  /** Shows pictures, or none where there is none that is new enough. */
-  set isFresh(isFresh) {
-    this.isThere = isFresh;
-    if (!isFresh) this.image.classList.remove("there");
+  /** Takes in how old the newest picture is, or null: one that gets no newer is fetched once. */
+  takeAge(age_s) {
+    const isShown = this.image.classList.contains("there");
+    this.isThere = age_s !== null && (age_s < NEWEST_S || !isShown);
   }
 
   async run() {
@@ -66,7 +68,6 @@ export class RenewedPicture {
     next.src = `/pictures/${this.camera}.jpg?n=${Date.now()}`;
     try {
       await next.decode();
-      if (!this.isThere) return;
       next.classList.add("there");
       this.image.replaceWith(next);
       this.image = next;
