@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -219,6 +220,9 @@ def test_serve_says_where_and_how_to_try_it_and_stops_when_told(
     assert f"lintel blur photo.jpg --out blurred --server {address}" in line
     with Client(address) as client:
         assert client.detect_faces(face_jpeg).faces
+    page = process.stdout.readline().decode().strip().removeprefix("Look at it: ")
+    with urllib.request.urlopen(page, timeout=60) as answer:
+        assert b"No camera is set up yet" in answer.read()
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 0

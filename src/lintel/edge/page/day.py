@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from lintel.edge.config import Settings
-from lintel.edge.errors import LintelError, SeriesNotFoundError
+from lintel.edge.errors import CancelledError, LintelError, SeriesNotFoundError
 from lintel.edge.page.report import Sources
 from lintel.edge.pipeline import Direction, series_name
 from lintel.edge.series import LocalSteps, Resolution, SeriesStore, device_zone, zone_name
@@ -94,22 +94,22 @@ class Day(msgspec.Struct):
 class DayBook:
     """The days of the cameras that count, renewed where they are asked for.
 
-    `current` is for the page's own thread; the work is done by the executor, for it reads files
-    and fits models.
+    `current` is for the page's own thread; the work is done by another, for it reads files and fits
+    models.
 
     Args:
         settings: The device's settings.
         sources: Where counts and forecasts come from.
-        executor: Does the work.
     """
 
-    def __init__(self, settings: Settings, sources: Sources, executor: Executor) -> None:
+    def __init__(self, settings: Settings, sources: Sources) -> None:
         zone = device_zone(settings.series.time_zone)
         self._zone = zone_name(zone)
         self._steps = LocalSteps(zone)
         self._model = settings.page.forecast_model
         self._sources = sources
-        self._executor = executor
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="page-days")
+        self._is_closing = False
         self._places = {
             camera.name: [line.name for line in camera.lines] + [zone.name for zone in camera.zones]
             for camera in settings.cameras
@@ -136,8 +136,17 @@ class DayBook:
         now_s = time.monotonic()
         if now_s - self._asked_s.get(camera, float("-inf")) >= _RENEW_EVERY_S:
             self._asked_s[camera] = now_s
-            self._executor.submit(self._renew, camera)
+            self._worker.submit(self._renew, camera)
         return self._documents.get(camera)
+
+    def close(self) -> None:
+        """Ends the work; a model that is being fitted is given up."""
+        self._is_closing = True
+        self._worker.shutdown(cancel_futures=True)
+
+    def _ensure_wanted(self) -> None:
+        if self._is_closing:
+            raise CancelledError("The page is being closed.")
 
     def _renew(self, camera: str) -> None:
         try:
@@ -242,7 +251,7 @@ class DayBook:
         )
         # Hours in which nobody came are not in the store: they are zeros, and not gaps.
         series = TimeSeries(np.array(starts, np.int64), np.array(counts, np.float64))
-        forecast = self._sources.forecasts.forecast(series, options)
+        forecast = self._sources.forecasts.forecast(series, options, self._ensure_wanted)
         rows = zip(forecast.timestamps_us.tolist(), forecast.quantiles.tolist(), strict=True)
         return [
             ComingHour(start_us, *(round(level, 1) for level in levels))

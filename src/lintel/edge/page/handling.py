@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from http.client import responses
 from typing import Any, ClassVar
@@ -90,7 +89,6 @@ class Stage:
         reporter: Tells how the device is.
         days: Of the cameras that count.
         seats: For viewers who stay.
-        executor: For work that takes long.
         is_closing: Whether the page is being closed.
         cookie: Name of the cookie that holds the token.
     """
@@ -101,7 +99,6 @@ class Stage:
     reporter: Reporter
     days: DayBook
     seats: Seats
-    executor: Executor
     is_closing: Callable[[], bool]
     cookie: str
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 
-from lintel.edge.page.handling import Watched
+from lintel.edge.page.handling import Stage, Watched
 from lintel.edge.page.report import LOOK_EVERY_S, describe_event
 from lintel.edge.pipeline import FrameResult
 
@@ -28,13 +28,19 @@ class _Stream(Watched):
 
     content_type: ClassVar[str]
 
+    def initialize(self, stage: Stage) -> None:
+        """Takes over what requests need."""
+        super().initialize(stage)
+        self._has_left = asyncio.Event()
+
     def prepare(self) -> None:
         """Refuses where every seat is taken."""
         super().prepare()
-        self._has_left = asyncio.Event()
         if self.stage.seats.are_taken:
             raise HTTPError(503)
         self.set_header("Content-Type", self.content_type)
+        # What lies between, such as nginx, is not to gather pictures before it hands them on.
+        self.set_header("X-Accel-Buffering", "no")
 
     def head(self, *_arguments: str) -> None:
         """Tells only whether there is a place."""
@@ -123,7 +129,7 @@ class Picture(Watched):
         if result is None:
             raise HTTPError(503)
         loop = asyncio.get_running_loop()
-        jpeg = await loop.run_in_executor(self.stage.executor, result.picture.jpeg)
+        jpeg = await loop.run_in_executor(None, result.picture.jpeg)
         self.set_header("Content-Type", "image/jpeg")
         self.set_header("X-Timestamp-Us", str(result.captured_us))
         self.write(jpeg)
@@ -179,9 +185,14 @@ class News(_Stream):
         known = self.request.headers.get("Last-Event-ID") or self.get_query_argument("after", "")
         if known.isdecimal() and len(known) < 20:
             return int(known), []
-        newest = door.events.newest(_FIRST_EVENTS)
-        messages = [_happening(event.sequence_number, describe_event(event, 0)) for event in newest]
-        return door.events.last_sequence_number, messages
+        position = door.events.last_sequence_number
+        messages = [
+            _happening(event.sequence_number, describe_event(event, 0))
+            for event in door.events.newest(_FIRST_EVENTS)
+            # What has happened since is told as it happens.
+            if event.sequence_number <= position
+        ]
+        return position, messages
 
     def _happenings(self, position: int) -> tuple[int, list[bytes]]:
         """Returns the number of the last event that is told with this, and the messages."""

@@ -9,7 +9,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 from tornado.httpserver import HTTPServer
@@ -78,16 +77,14 @@ class Page:
         self._socket = _bind(page.address)
         host, port = self._socket.getsockname()[:2]
         self.url = _url(host, port, is_secure=self._tls is not None)
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="page-work")
-        days = DayBook(settings, sources, self._executor)
+        self._days = DayBook(settings, sources)
         self._stage = Stage(
             sources=sources,
             gate=Gate(check_token, asks_for_token=bool(tokens), hosts=page.hosts),
             languages=languages,
-            reporter=Reporter(sources, version("lintel"), page.neutral_after_s, days.cameras),
-            days=days,
+            reporter=Reporter(sources, version("lintel"), page.neutral_after_s, self._days.cameras),
+            days=self._days,
             seats=Seats(page.max_viewers),
-            executor=self._executor,
             is_closing=lambda: self._closing,
             # Browsers tell the cookies of two ports of a machine apart by nothing but their names.
             cookie=f"lintel-{port}",
@@ -109,7 +106,7 @@ class Page:
         if self._thread.ident is not None:
             self._thread.join()
         self._socket.close()
-        self._executor.shutdown(cancel_futures=True)
+        self._days.close()
 
     def _run(self) -> None:
         # What somebody sends who speaks no HTTP is not worth a line of the log each.
