@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -23,6 +24,7 @@ from lintel.edge.tasks.forecast import (
     TimeSeries,
     default_forecasters,
 )
+from lintel.edge.tasks.forecast.apart import working_apart
 
 LEVELS = (0.025, 0.1, 0.9, 0.975)
 
@@ -50,6 +52,13 @@ class Told(Naive):
         if end < self.until:
             return np.array(self.future[end : end + horizon])
         return super().predict(history, horizon, regressors) + 1000
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_process() -> Iterator[None]:
+    """One other process for all: each has a library to import."""
+    with working_apart():
+        yield
 
 
 # The number of the first step, in hours since 1970.

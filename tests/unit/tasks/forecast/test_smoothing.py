@@ -58,9 +58,9 @@ def test_it_is_carried_on_as_statsmodels_would(make_regular: MakeRegular) -> Non
 
 def test_a_season_is_found_where_there_is_one(make_regular: MakeRegular) -> None:
     flat = make_regular(np.random.default_rng(0).normal(50, 1, 150), season_length=7)
-    assert not ExponentialSmoothing().fit(flat, 7, NONE).form.is_seasonal
+    assert ExponentialSmoothing().fit(flat, 7, NONE).form.season_length == 1
     shaped = make_regular(seasonal(150), season_length=7)
-    assert ExponentialSmoothing().fit(shaped, 7, NONE).form.is_seasonal
+    assert ExponentialSmoothing().fit(shaped, 7, NONE).form.season_length == 7
 
 
 @pytest.mark.parametrize("shift", [0.0, -100.0])

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from lintel.edge.errors import InvalidArgumentError, LintelError, ModelNotFoundError
+from lintel.edge.tasks.forecast.apart import working_apart
 from lintel.edge.tasks.forecast.combination import Combination
 from lintel.edge.tasks.forecast.forecaster import Forecaster, predict_within
 from lintel.edge.tasks.forecast.intervals import MAXIMUM_WINDOWS, Outcome, outcomes_of
@@ -108,7 +109,7 @@ class ForecastingEngine:
         question = (options.horizon, options.model, names)
         entry = self._recall(question, regular)
         if entry is None:
-            with self._turn(checkpoint):
+            with self._turn(checkpoint), working_apart():
                 entry = self._memory.find(question, regular)
                 if entry is None:
                     entry = self._fit(regular, options.horizon, regressors, asked, checkpoint)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from lintel.edge.tasks.forecast.apart import apart
 from lintel.edge.tasks.forecast.libraries import fitting, import_library
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries
 
@@ -19,10 +21,15 @@ _MOST_ITERATIONS = 200
 
 
 class _Form(NamedTuple):
-    """Which of the components there are; errors, trends and seasons are additive."""
+    """Which of the components there are; errors, trends and seasons are additive.
+
+    Attributes:
+        is_trending: Whether there is a slope, which is damped.
+        season_length: Steps of the season; 1: there is none.
+    """
 
     is_trending: bool
-    is_seasonal: bool
+    season_length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +57,13 @@ class ExponentialSmoothing:
 
     def fit(self, series: RegularSeries, horizon: int, regressors: Floats) -> FittedSmoothing:
         """See Forecaster."""
-        library = import_library("statsmodels.tsa.exponential_smoothing.ets", self.name)
         has_season = 1 < series.season_length <= MAXIMUM_SEASON_LENGTH
         forms = [
-            _Form(is_trending, is_seasonal)
+            _Form(is_trending, series.season_length if is_seasonal else 1)
             for is_trending in (False, True)
             for is_seasonal in ((False, True) if has_season else (False,))
         ]
-        with fitting(self.name):
-            fits = [_fit(library, series, form) for form in forms]
-        return min(fits, key=lambda each: each[0])[1]
+        return _fit(series, forms)
 
 
 class _State(NamedTuple):
@@ -75,43 +79,87 @@ class FittedSmoothing:
     """Exponential smoothing with parameters that have been fitted.
 
     Attributes:
-        library: The module of statsmodels that smooths.
         form: Which components there are.
-        season_length: Steps of the season; 1: none.
-        parameters: float64, in the order of the library.
+        parameters: float64, in the order of the library: of the level, the slope, the season, and
+            the damping of the slope, as far as there are such.
         end: Number of the step after the last one that `state` has seen.
         state: What smoothing had come to there; later steps are smoothed on from it.
     """
 
-    library: Any
     form: _Form
-    season_length: int
     parameters: Floats
     end: int
     state: _State
 
     def predict(self, history: RegularSeries, horizon: int, regressors: Floats) -> Floats:
         """See FittedForecaster."""
-        later = history.filled[self.end - history.first :]
-        state = self.state
-        if len(later):
-            model = _model(self.library, later, self.form, self.season_length, state)
-            state = _last_state(model, self.parameters, self.form, state.season)
-        damping = self.parameters[-1] if self.form.is_trending else 0.0
-        slopes = np.cumsum(damping ** np.arange(1, horizon + 1))
-        return np.asarray(state.level + state.slope * slopes + np.resize(state.season, horizon))
+        level, slope, season = self._smooth(history.filled[self.end - history.first :])
+        slopes = np.cumsum(self._damping ** np.arange(1, horizon + 1))
+        return np.asarray(level + slope * slopes + np.resize(season, horizon))
 
     def refit(self, series: RegularSeries, regressors: Floats) -> FittedSmoothing:
-        """See FittedForecaster."""
-        with fitting(ExponentialSmoothing().name):
-            return _fit(self.library, series, self.form)[1]
+        """See FittedForecaster: the components stay."""
+        return _fit(series, [self.form])
+
+    @property
+    def _damping(self) -> float:
+        return float(self.parameters[-1]) if self.form.is_trending else 0.0
+
+    def _smooth(self, values: Floats) -> _State:
+        """Returns what smoothing comes to after later values; of the errors in its equations."""
+        level, slope, season = self.state
+        season = season.copy()
+        length = len(season)
+        rates = self.parameters.tolist()
+        of_slope = rates[1] if self.form.is_trending else 0.0
+        of_season = rates[1 + self.form.is_trending] if length > 1 else 0.0
+        for index, value in enumerate(values.tolist()):
+            slope *= self._damping
+            error = value - level - slope - season[index % length]
+            level += slope + rates[0] * error
+            slope += of_slope * error
+            season[index % length] += of_season * error
+        return _State(level, slope, np.roll(season, -(len(values) % length)))
 
 
-def _fit(library: Any, series: RegularSeries, form: _Form) -> tuple[float, FittedSmoothing]:
+class _Fit(NamedTuple):
+    """What the library has fitted: see FittedSmoothing."""
+
+    form: _Form
+    parameters: Floats
+    state: _State
+
+
+def _fit(series: RegularSeries, forms: Sequence[_Form]) -> FittedSmoothing:
+    """Fits the best of some forms."""
+    best = apart(fit_forms, series.filled[-MAXIMUM_STEPS:], forms)
+    return FittedSmoothing(*best[:2], series.first + len(series), best.state)
+
+
+def fit_forms(values: Floats, forms: Sequence[_Form]) -> _Fit:
+    """Fits forms with the library, and returns the one of the least information criterion.
+
+    Args:
+        values: float64 (N,), finite.
+        forms: At least one.
+    """
+    name = ExponentialSmoothing().name
+    library = import_library("statsmodels.tsa.exponential_smoothing.ets", name)
+    with fitting(name):
+        fits = [_fit_form(library, values, form) for form in forms]
+    return min(fits, key=lambda each: each[0])[1]
+
+
+def _fit_form(library: Any, values: Floats, form: _Form) -> tuple[float, _Fit]:
     """Fits one form, and returns its information criterion with it."""
-    season_length = series.season_length if form.is_seasonal else 1
-    values = series.filled[-MAXIMUM_STEPS:]
-    model = _model(library, values, form, season_length)
+    model = library.ETSModel(
+        np.ascontiguousarray(values),
+        trend="add" if form.is_trending else None,
+        damped_trend=form.is_trending,
+        seasonal="add" if form.season_length > 1 else None,
+        seasonal_periods=form.season_length if form.season_length > 1 else None,
+        initialization_method="heuristic",
+    )
     parameters = model.fit(disp=False, maxiter=_MOST_ITERATIONS, return_params=True)
     count = model.k_params + 1
     room = max(len(values) - count - 1, 1)
@@ -119,46 +167,7 @@ def _fit(library: Any, series: RegularSeries, form: _Form) -> tuple[float, Fitte
     if not np.isfinite(criterion):
         # A series that never changes leaves no error to take the logarithm of.
         criterion = -np.inf
-    state = _last_state(model, parameters, form, np.zeros(season_length))
-    end = series.first + len(series)
-    return criterion, FittedSmoothing(library, form, season_length, parameters, end, state)
-
-
-def _model(
-    library: Any, values: Floats, form: _Form, season_length: int, state: _State | None = None
-) -> Any:
-    """Returns the library's model of values, from a known state or one that it guesses."""
-    known = (
-        {"initialization_method": "heuristic"}
-        if state is None
-        else {
-            "initialization_method": "known",
-            "initial_level": state.level,
-            "initial_trend": state.slope,
-            "initial_seasonal": state.season,
-        }
-    )
-    return library.ETSModel(
-        np.ascontiguousarray(values),
-        trend="add" if form.is_trending else None,
-        damped_trend=form.is_trending,
-        seasonal="add" if form.is_seasonal else None,
-        seasonal_periods=season_length if form.is_seasonal else None,
-        **known,
-    )
-
-
-def _last_state(model: Any, parameters: Floats, form: _Form, season: Floats) -> _State:
-    """Returns what smoothing with the parameters comes to at the model's last value.
-
-    Args:
-        model: The library's.
-        parameters: Those that were fitted.
-        form: Which components there are.
-        season: The season before the model's values, of which a short one leaves some.
-    """
     _, states = model.smooth(parameters, return_raw=True)
+    season = states[-form.season_length :, -1] if form.season_length > 1 else np.zeros(1)
     slope = float(states[-1, 1]) if form.is_trending else 0.0
-    if form.is_seasonal:
-        season = np.concatenate([season, states[:, -1]])[-len(season) :]
-    return _State(float(states[-1, 0]), slope, season)
+    return criterion, _Fit(form, parameters, _State(float(states[-1, 0]), slope, season))

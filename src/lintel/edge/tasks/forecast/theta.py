@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from lintel.edge.tasks.forecast.apart import apart
 from lintel.edge.tasks.forecast.libraries import fitting, import_library
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries
 
@@ -38,26 +39,18 @@ class Theta:
 
     def fit(self, series: RegularSeries, horizon: int, regressors: Floats) -> FittedTheta:
         """See Forecaster."""
-        library = import_library("statsmodels.tsa.forecasting.theta", self.name)
         steps = max(MAXIMUM_STEPS, 2 * series.season_length)
         values = series.filled[-steps:]
-        period = series.season_length
-        has_season = period > 1
-        with fitting(self.name):
-            model = library.ThetaModel(values, period=period, deseasonalize=has_season)
-            fitted = model.fit()
-            slope, smoothing = (float(each) for each in fitted.params)
-            parts = fitted.forecast_components(period)
+        fit = apart(fit_theta, values, series.season_length)
         first = series.first + len(series)
-        # From the step after the last one on; turned so that step 0 comes first.
-        season = np.roll(np.asarray(parts["seasonal"]), first % period)
         return FittedTheta(
-            slope=slope,
-            smoothing=smoothing,
-            season=season,
-            is_multiplicative=model.method.startswith("mul"),
+            slope=fit.slope,
+            smoothing=fit.smoothing,
+            # From the step after the last one on; turned so that step 0 comes first.
+            season=np.roll(fit.season, first % series.season_length),
+            is_multiplicative=fit.is_multiplicative,
             end=first,
-            level=float(parts["ses"].iloc[0]),
+            level=fit.level,
             count=len(values),
         )
 
@@ -106,3 +99,32 @@ class FittedTheta:
         if self.smoothing <= 0:
             return 0.0
         return (1 - (1 - self.smoothing) ** count) / self.smoothing
+
+
+class _Fit(NamedTuple):
+    """What the library has fitted: see FittedTheta; the season begins after the last value."""
+
+    slope: float
+    smoothing: float
+    season: Floats
+    is_multiplicative: bool
+    level: float
+
+
+def fit_theta(values: Floats, season_length: int) -> _Fit:
+    """Fits the method with the library.
+
+    Args:
+        values: float64 (N,), finite.
+        season_length: Steps of the season; 1: none.
+    """
+    name = Theta().name
+    library = import_library("statsmodels.tsa.forecasting.theta", name)
+    with fitting(name):
+        model = library.ThetaModel(values, period=season_length, deseasonalize=season_length > 1)
+        fitted = model.fit()
+        slope, smoothing = (float(each) for each in fitted.params)
+        parts = fitted.forecast_components(season_length)
+    level = float(parts["ses"].iloc[0])
+    season = np.asarray(parts["seasonal"], np.float64)
+    return _Fit(slope, smoothing, season, model.method.startswith("mul"), level)

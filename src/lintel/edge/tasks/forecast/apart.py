@@ -1,0 +1,126 @@
+"""Work in a process of its own: the memory that its libraries take goes when it ends.
+
+statsmodels brings pandas and SciPy, 170 MB that no process gives back. What it is needed for, the
+fitting of a few numbers, is over in seconds; a device that forecasts once a day must not pay for
+them all day long.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import IO, Any, ParamSpec, TypeVar, cast
+
+from lintel.edge.errors import InferenceFailedError, LintelError
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+_PROGRAM = "from lintel.edge.tasks.forecast.apart import main; main()"
+
+
+@contextmanager
+def working_apart() -> Iterator[None]:
+    """Has `apart` work in one other process, which starts when it is needed and ends with this.
+
+    Within another `working_apart` it is that one's process, and ends with it.
+    """
+    if _HELPER.get() is not None:
+        yield
+        return
+    helper = _Helper()
+    token = _HELPER.set(helper)
+    try:
+        yield
+    finally:
+        _HELPER.reset(token)
+        helper.close()
+
+
+def apart(
+    work: Callable[_Arguments, _Result], *args: _Arguments.args, **kwargs: _Arguments.kwargs
+) -> _Result:
+    """Calls a function in the other process; in this one, outside of `working_apart`.
+
+    Args:
+        work: A function of a module; what it takes and gives can be pickled.
+        args: For it.
+        kwargs: Likewise.
+
+    Raises:
+        LintelError: What the function raised.
+        InferenceFailedError: The process ended before the function did.
+    """
+    helper = _HELPER.get()
+    if helper is None:
+        return work(*args, **kwargs)
+    result: _Result = helper.run(work, *args, **kwargs)
+    return result
+
+
+class _Helper:
+    """The other process."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        process = self._process = self._process or self._start()
+        requests, answers = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+        try:
+            pickle.dump((work, args, kwargs), requests)
+            requests.flush()
+            has_failed, outcome = pickle.load(answers)  # noqa: S301 - of our own process
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            self.close()
+            raise InferenceFailedError("The process that fits this model has ended.") from error
+        if has_failed:
+            raise outcome
+        return outcome
+
+    def close(self) -> None:
+        """Ends the process, whatever it is at."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            # Waits for it, and closes what led to it.
+            process.communicate()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                # -P: nothing is imported from the folder that the device was started in.
+                [sys.executable, "-P", "-c", _PROGRAM],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                # Ctrl-C is for the device, which ends it.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise InferenceFailedError("No process can be started to fit this model.") from error
+
+
+_HELPER: ContextVar[_Helper | None] = ContextVar("helper", default=None)
+
+
+def main() -> None:
+    """Does what standard input asks for, until it ends."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # What libraries print is no answer.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    while True:
+        try:
+            work, args, kwargs = pickle.load(sys.stdin.buffer)  # noqa: S301 - of our own process
+        except EOFError:
+            return
+        try:
+            answer = (False, work(*args, **kwargs))
+        except LintelError as error:
+            answer = (True, error)
+        pickle.dump(answer, answers)
+        answers.flush()
