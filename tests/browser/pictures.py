@@ -6,6 +6,7 @@ python -m tests.browser.pictures FOLDER [NAME...]
 from __future__ import annotations
 
 import argparse
+import hashlib
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,8 @@ class Scene(NamedTuple):
         path: Of the view.
         size: Of the window.
         scheme: "light" or "dark".
+        asks_for_token: Whether the device does.
+        counts: Whether people are counted.
     """
 
     sign: str
@@ -45,6 +48,8 @@ class Scene(NamedTuple):
     path: str = "/"
     size: tuple[int, int] = (1920, 1080)
     scheme: str = "light"
+    asks_for_token: bool = False
+    counts: bool = True
 
 
 def lose_camera(stage: PageStage, page: Page) -> None:
@@ -84,6 +89,8 @@ SCENES = {
     "phone": Scene("incorrect", INCORRECT, size=(390, 844)),
     "phone-dark": Scene("worn", WORN, size=(390, 844), scheme="dark", path="/?lang=tr"),
     "tablet": Scene("not-worn", NOT_WORN, size=(1024, 600), path="/?lang=fr"),
+    "uncounted": Scene("welcome", counts=False, size=(1280, 720)),
+    "sign-in": Scene("", path="/sign-in", size=(1280, 720), asks_for_token=True),
     "operator": Scene("", act=come_in, path="/operator", size=(1600, 1300)),
     "operator-dark": Scene("", act=come_in, path="/operator?lang=ar", scheme="dark"),
     "operator-phone": Scene("", act=come_in, path="/operator?lang=es", size=(390, 844)),
@@ -108,14 +115,18 @@ def main() -> None:
 
 def take(browser: Browser, scene: Scene, path: Path) -> None:
     """Takes the picture of a scene."""
-    cameras = [{"name": name, "lines": [SILL]} for name in ("door", "yard")]
+    lines = [SILL] if scene.counts else []
+    cameras = [{"name": name, "lines": lines} for name in ("door", "yard")]
+    digest = hashlib.sha256(b"opensesame").hexdigest()
+    token = {"name": "porter", "sha256": digest, "roles": ["watch"]}
+    server = {"tokens": [token] if scene.asks_for_token else []}
     options: dict[str, Any] = {
         "viewport": {"width": scene.size[0], "height": scene.size[1]},
         "color_scheme": scene.scheme,
     }
     with (
         tempfile.TemporaryDirectory() as folder,
-        PageStage(Path(folder), cameras, hours=daily_hours(21)) as stage,
+        PageStage(Path(folder), cameras, hours=daily_hours(21), server=server) as stage,
         browser.new_context(**options) as context,
     ):
         if scene.mask is not None:
@@ -125,6 +136,7 @@ def take(browser: Browser, scene: Scene, path: Path) -> None:
         if scene.sign:
             said = "welcome" if scene.mask is None else scene.sign
             page.locator(f"[data-sign={said}]").wait_for(timeout=PATIENCE_MS)
+        if scene.sign and scene.counts:
             page.locator("#chart svg").wait_for(timeout=PATIENCE_MS)
         page.wait_for_timeout(1500)
         scene.act(stage, page)

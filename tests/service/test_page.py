@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 from tests.page_viewers import Message, asking, read_messages, read_parts
 from tests.pipeline_parts import wait_until
 
+from lintel.edge.cameras import open_camera
+from lintel.edge.config.cameras import Camera as CameraSettings
 from lintel.edge.errors import SettingsInvalidError
 from lintel.edge.page import server as page_server
 from lintel.edge.service import DeviceServer
@@ -117,6 +119,13 @@ class TestPictures:
             assert stream.readline() == b"\r\n"
             # What ends it came with it: browsers show nothing before.
             assert stream.readline() == b"--lintel-frame\r\n"
+
+    def test_another_device_can_take_them_for_a_camera(self, start_door: StartDoor) -> None:
+        url = url_of(start_door(SYNTHETIC))
+        camera = open_camera(CameraSettings(name="other", source=f"{url}pictures/door"))
+        pixels = [camera.read().pixels for _ in range(3)]
+        camera.close()
+        assert {(each.width, each.height) for each in pixels} == {(320, 240)}
 
     def test_a_camera_without_a_picture_has_none_to_show(self, start_door: StartDoor) -> None:
         url = url_of(start_door(LOST))

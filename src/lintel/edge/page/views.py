@@ -65,7 +65,7 @@ class Kiosk(_WatchedView):
             return
         name = name or next(iter(door.cameras))
         self.find_camera(name)
-        self.show("kiosk.html", camera=name)
+        self.show("kiosk.html", camera=name, counts=name in self.stage.days.cameras)
 
     head = get
 

@@ -36,11 +36,8 @@ function show(found) {
   document.body.dataset.sign = found.sign;
   write(sign, text(`sign.${found.sign}`));
   showAge(found);
-  document.getElementById("numbers").hidden = !found.counts;
   write(document.getElementById("inside"), number(found.inside));
   write(document.getElementById("entered"), number(found.entered));
-  if (!found.counts) write(document.getElementById("chart-note"), text("kiosk.not-counted"));
-  document.body.classList.toggle("uncounted", !found.counts);
 }
 
 function showAge(found) {
