@@ -21,12 +21,13 @@ import numpy as np
 from lintel.edge.tasks.forecast import ForecastingEngine, ForecastOptions, TimeSeries
 times = np.arange(200) * 86_400_000_000
 values = 50 + 10 * np.sin(np.arange(200) / 7 * 2 * np.pi) + np.arange(200) % 3
-for model in ("exponential-smoothing", "theta"):
+for model in ("exponential-smoothing", "theta", "xgboost"):
     options = ForecastOptions(3, model=model)
     forecast = ForecastingEngine().forecast(TimeSeries(times, values), options)
     assert forecast.model == model
 assert "statsmodels" not in sys.modules
 assert "pandas" not in sys.modules
+assert "xgboost" not in sys.modules
 """
 
 
@@ -80,8 +81,9 @@ def test_what_is_printed_is_no_answer() -> None:
         assert apart(operator.add, 1, 2) == 3
 
 
-def test_a_device_that_forecasts_never_holds_the_library_that_fits() -> None:
-    pytest.importorskip("statsmodels")
+def test_a_device_that_forecasts_never_holds_the_libraries_that_fit() -> None:
+    for module in ("statsmodels", "xgboost"):
+        pytest.importorskip(module)
     done = subprocess.run(
         [sys.executable, "-c", CHOOSES], check=False, capture_output=True, text=True
     )

@@ -1,8 +1,8 @@
 """Work in a process of its own: the memory that its libraries take goes when it ends.
 
-statsmodels brings pandas and SciPy, 170 MB that no process gives back. What it is needed for, the
-fitting of a few numbers, is over in seconds; a device that forecasts once a day must not pay for
-them all day long.
+statsmodels brings pandas and SciPy, 170 MB that no process gives back, and XGBoost, where others of
+them are installed, as much again. What they are needed for, fitting, is over in seconds; a device
+that forecasts once a day must not pay for them all day long.
 """
 
 from __future__ import annotations

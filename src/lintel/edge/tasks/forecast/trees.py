@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
+from lintel.edge.tasks.forecast.apart import apart
 from lintel.edge.tasks.forecast.examples import (
     Base,
     Examples,
@@ -87,30 +90,7 @@ class Trees:
 
     def fit(self, series: RegularSeries, horizon: int, regressors: Floats) -> FittedTreeEnsemble:
         """See Forecaster."""
-        library = import_library(self.requires, self.name)
-        with fitting(self.name):
-            return self._fit(library, series, horizon, regressors)
-
-    def _fit(
-        self, library: Any, series: RegularSeries, horizon: int, regressors: Floats
-    ) -> FittedTreeEnsemble:
-        maker = FeatureMaker.for_series(series, regressors.shape[1])
-        workshop = _Workshop(library, self, series, regressors, maker)
-        examples = make_examples(maker, series, regressors)
-        seen = make_examples(maker, series, regressors, horizon) if horizon > 1 else examples
-        bases: tuple[Base, ...] = ("level", better_base(seen.part(workshop.tail(seen))))
-        recursive = [workshop.candidate(examples, base, 1) for base in bases]
-        recursive = _near_best(recursive, [each.error for each in recursive], _NEAR_BASE)
-        ways = [(recursive, examples)]
-        if horizon > 1:
-            direct = [workshop.candidate(seen, each.base, horizon) for each in recursive]
-            ways.append((direct, seen))
-            errors = [workshop.error_of_many(candidates, horizon) for candidates, _ in ways]
-            ways = _near_best(ways, errors, _NEAR_WAY)
-        return FittedTreeEnsemble(
-            tuple(workshop.finish(each, examples) for way, examples in ways for each in way),
-            self,
-        )
+        return apart(fit_trees, self, series, horizon, regressors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,20 +115,8 @@ class FittedTreeEnsemble:
 
     def refit(self, series: RegularSeries, regressors: Floats) -> FittedTreeEnsemble:
         """See FittedForecaster: bases, ways and the number of trees stay."""
-        library = import_library(self.kind.requires, self.kind.name)
-        maker = FeatureMaker.for_series(series, regressors.shape[1])
-        workshop = _Workshop(library, self.kind, series, regressors, maker)
-        with fitting(self.kind.name):
-            members = [
-                workshop.train(
-                    make_examples(maker, series, regressors, each.direct_steps),
-                    each.base,
-                    each.direct_steps,
-                    len(each.forest.roots),
-                )
-                for each in self.members
-            ]
-        return FittedTreeEnsemble(tuple(members), self.kind)
+        ways = [_Way(each.base, each.direct_steps, len(each.forest.roots)) for each in self.members]
+        return apart(refit_trees, self.kind, series, regressors, ways)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,14 +128,22 @@ class FittedTrees:
         base: What forecasts are told relative to.
         direct_steps: Steps that are forecast each by itself; 1: one after the other.
         forest: The trees.
-        booster: The same as XGBoost's model.
+        document: The same as XGBoost's model, compressed.
     """
 
     maker: FeatureMaker
     base: Base
     direct_steps: int
     forest: Forest
-    booster: xgboost.Booster
+    document: bytes
+
+    @cached_property
+    def booster(self) -> xgboost.Booster:
+        """XGBoost's model: for looking into it, as no forecast needs it."""
+        library = import_library(Trees.requires, Trees().name)
+        booster: xgboost.Booster = library.Booster()
+        booster.load_model(bytearray(zlib.decompress(self.document)))
+        return booster
 
     def predict_rows(self, rows: Rows) -> Floats:
         """Forecasts, in the series' units, the steps that rows of features stand for."""
@@ -188,6 +164,45 @@ class FittedTrees:
         names = self.maker.names
         gains = [np.sum(by_number.get(f"f{index}", 0.0)) for index in range(len(names))]
         return dict(zip(names, np.divide(gains, sum(gains) or 1.0).tolist(), strict=True))
+
+
+class _Way(NamedTuple):
+    """What has been chosen of trees: their base, their direct steps, and how many they are."""
+
+    base: Base
+    direct_steps: int
+    rounds: int
+
+
+def fit_trees(
+    kind: Trees, series: RegularSeries, horizon: int, regressors: Floats
+) -> FittedTreeEnsemble:
+    """Chooses bases and ways, and fits trees: see Trees."""
+    workshop = _Workshop.open(kind, series, regressors)
+    with fitting(kind.name):
+        examples = workshop.examples(1)
+        seen = workshop.examples(horizon) if horizon > 1 else examples
+        bases: tuple[Base, ...] = ("level", better_base(seen.part(workshop.tail(seen))))
+        recursive = [workshop.candidate(examples, base, 1) for base in bases]
+        recursive = _near_best(recursive, [each.error for each in recursive], _NEAR_BASE)
+        ways = [(recursive, examples)]
+        if horizon > 1:
+            direct = [workshop.candidate(seen, each.base, horizon) for each in recursive]
+            ways.append((direct, seen))
+            errors = [workshop.error_of_many(candidates, horizon) for candidates, _ in ways]
+            ways = _near_best(ways, errors, _NEAR_WAY)
+        members = [workshop.finish(each, examples) for way, examples in ways for each in way]
+    return FittedTreeEnsemble(tuple(members), kind)
+
+
+def refit_trees(
+    kind: Trees, series: RegularSeries, regressors: Floats, ways: Sequence[_Way]
+) -> FittedTreeEnsemble:
+    """Fits trees as they have been chosen before."""
+    workshop = _Workshop.open(kind, series, regressors)
+    with fitting(kind.name):
+        members = [workshop.train(workshop.examples(way.direct_steps), *way) for way in ways]
+    return FittedTreeEnsemble(tuple(members), kind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +231,15 @@ class _Workshop:
     series: RegularSeries
     regressors: Floats
     maker: FeatureMaker
+
+    @classmethod
+    def open(cls, kind: Trees, series: RegularSeries, regressors: Floats) -> _Workshop:
+        library = import_library(kind.requires, kind.name)
+        maker = FeatureMaker.for_series(series, regressors.shape[1])
+        return cls(library, kind, series, regressors, maker)
+
+    def examples(self, direct_steps: int) -> Examples:
+        return make_examples(self.maker, self.series, self.regressors, direct_steps)
 
     def tail(self, examples: Examples) -> slice:
         """Returns the newest tenth: whole steps of the series."""
@@ -267,7 +291,9 @@ class _Workshop:
 
     def _fitted(self, booster: xgboost.Booster, base: Base, direct_steps: int) -> FittedTrees:
         forest = Forest.from_xgboost(bytes(booster.save_raw("json")))
-        return FittedTrees(self.maker, base, direct_steps, forest, booster)
+        # XGBoost itself takes a device 190 MB, with what it imports where that is installed.
+        document = zlib.compress(bytes(booster.save_raw("ubj")), level=1)
+        return FittedTrees(self.maker, base, direct_steps, forest, document)
 
     @property
     def _parameters(self) -> dict[str, Any]:
