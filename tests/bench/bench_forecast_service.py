@@ -2,7 +2,8 @@
 
 Hours of counts with a day, a week and noise. One row a model, and one for the model that the device
 chooses: first the call that fits it, then the median of many that follow, each with a history that
-has grown by an hour. The last column is what the device holds after them. Beside them a call that does nothing, a list of no series: what gRPC takes.
+has grown by an hour, and what memory the device holds after them. Beside them a call that does
+nothing, a list of no series: what gRPC takes.
 Run: python -m tests.bench.bench_forecast_service [--calls N]
 """
 
