@@ -183,11 +183,11 @@ def fit_trees(
         examples = workshop.examples(1)
         seen = workshop.examples(horizon) if horizon > 1 else examples
         bases: tuple[Base, ...] = ("level", better_base(seen.part(workshop.tail(seen))))
-        recursive = [workshop.candidate(examples, base, 1) for base in bases]
+        recursive = workshop.candidates(examples, bases, 1)
         recursive = _near_best(recursive, [each.error for each in recursive], _NEAR_BASE)
         ways = [(recursive, examples)]
         if horizon > 1:
-            direct = [workshop.candidate(seen, each.base, horizon) for each in recursive]
+            direct = workshop.candidates(seen, [each.base for each in recursive], horizon)
             ways.append((direct, seen))
             errors = [workshop.error_of_many(candidates, horizon) for candidates, _ in ways]
             ways = _near_best(ways, errors, _NEAR_WAY)
@@ -246,22 +246,32 @@ class _Workshop:
         start = examples.indices[int(len(examples.indices) * (1 - _TAIL_SHARE))]
         return slice(int(np.searchsorted(examples.indices, start)), None)
 
-    def candidate(self, examples: Examples, base: Base, direct_steps: int) -> _Candidate:
+    def candidates(
+        self, examples: Examples, bases: Sequence[Base], direct_steps: int
+    ) -> list[_Candidate]:
         """Fits trees to all but the tail, and stops when the tail gets no better."""
         tail = self.tail(examples)
-        fitting = self._matrix(examples.part(slice(tail.start)), base)
-        watched = examples.part(tail)
-        booster = self.library.train(
-            self._parameters,
-            fitting,
-            _MOST_ROUNDS,
-            evals=[(self._matrix(watched, base, fitting), "tail")],
-            early_stopping_rounds=_PATIENCE,
-            verbose_eval=False,
-        )
-        booster = booster[: booster.best_iteration + 1]
-        errors = booster.inplace_predict(watched.rows.features) - watched.targets(base)
-        return _Candidate(base, direct_steps, booster, float(np.abs(errors).mean()))
+        learnt, watched = examples.part(slice(tail.start)), examples.part(tail)
+        # Columns are cut into bins once for all bases.
+        fitting = self._matrix(learnt, bases[0])
+        watching = self._matrix(watched, bases[0], fitting)
+        found = []
+        for base in bases:
+            fitting.set_label(learnt.targets(base))
+            watching.set_label(watched.targets(base))
+            booster = self.library.train(
+                self._parameters,
+                fitting,
+                _MOST_ROUNDS,
+                evals=[(watching, "tail")],
+                early_stopping_rounds=_PATIENCE,
+                verbose_eval=False,
+            )
+            booster = booster[: booster.best_iteration + 1]
+            errors = booster.inplace_predict(watched.rows.features) - watched.targets(base)
+            error = float(np.abs(errors).mean())
+            found.append(_Candidate(base, direct_steps, booster, error))
+        return found
 
     def error_of_many(self, candidates: Sequence[_Candidate], horizon: int) -> float:
         """Returns the mean absolute error of their mean over windows in the last tenth."""
