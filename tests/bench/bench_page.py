@@ -1,7 +1,7 @@
 """From glass to page: what a viewer waits for the picture of what happens, and what a page costs.
 
     python -m tests.bench.bench_page                # until an HTTP client has the JPEG
-    python -m tests.bench.bench_page --chromium     # until Chromium draws it
+    python -m tests.bench.bench_page --chromium     # until Chromium shows it
     python -m tests.bench.bench_page --memory       # what the page adds to `lintel serve`
 
 A camera of 1280x720 gives 15 frames a second with one face each (the clip of bench_pipeline, which
@@ -20,7 +20,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -34,7 +33,7 @@ from tests.bench.support import DeviceProcess, run_device
 from tests.browser.chromium import ARGUMENTS, find_chromium
 from tests.page_viewers import asking, read_parts
 
-from lintel.edge.cameras import Frame, RawPixels, WatchedCamera
+from lintel.edge.cameras import WatchedCamera
 from lintel.edge.forecasts import Forecasts
 from lintel.edge.page import Page, Sources
 from lintel.edge.pipeline import DoorPipeline
@@ -45,9 +44,6 @@ from lintel.v1 import series_pb2, series_pb2_grpc
 INTERVAL_NS = 66_666_667
 TARGETS_MS = (60.0, 150.0)
 ADDRESS = "127.0.0.1:18089"
-# A frame's number as black and white blocks in its corner, for a browser to read, and then the
-# other way round: where a frame is covered, the two do not fit together.
-BITS, BLOCK = 16, 24
 
 
 class Device(NamedTuple):
@@ -56,29 +52,10 @@ class Device(NamedTuple):
     Attributes:
         page: The page.
         door: Its cameras.
-        captured_us: When each frame was captured, by its number.
     """
 
     page: Page
     door: DoorPipeline
-    captured_us: dict[int, int]
-
-
-class NumberedCamera(MemoryCamera):
-    """Writes the number of each frame into it."""
-
-    captured_us: dict[int, int]
-
-    def read(self) -> Frame:
-        number = self._index
-        frame = super().read()
-        pixels = frame.pixels.to_picture().pixels.copy()
-        code = number | (~number & (1 << BITS) - 1) << BITS
-        for bit in range(2 * BITS):
-            left = bit * BLOCK
-            pixels[:BLOCK, left : left + BLOCK] = 255 * (code >> bit & 1)
-        self.captured_us[number] = frame.captured_us
-        return replace(frame, pixels=RawPixels.of_pixels(pixels.view(np.uint8)))
 
 
 def main() -> None:
@@ -87,7 +64,7 @@ def main() -> None:
     )
     parser.add_argument("--frames", type=int, default=600)
     parser.add_argument("--model", default="", help="face model; default: as a device has it")
-    parser.add_argument("--chromium", action="store_true", help="measure until Chromium draws")
+    parser.add_argument("--chromium", action="store_true", help="measure until Chromium shows it")
     parser.add_argument("--memory", action="store_true", help="measure resident memory")
     options = parser.parse_args()
     if options.memory:
@@ -112,11 +89,7 @@ def measure_arrival(name: str, kind: str, model: str, frames: int) -> None:
     pictures = read_pictures(kind)
     with (
         ProcessPoolExecutor(1, get_context("spawn")) as viewer,
-        running(pictures, kind, model) as (
-            page,
-            door,
-            _,
-        ),
+        running(pictures, kind, model) as (page, door),
     ):
         unwatched = cpu_while(lambda: time.sleep(frames / 30), frames / 2)
         watching = viewer.submit(watch, page.url, frames)
@@ -138,11 +111,11 @@ def measure_arrival(name: str, kind: str, model: str, frames: int) -> None:
 
 
 def measure_drawing(model: str, frames: int) -> None:
-    """Prints when Chromium has a frame to draw."""
+    """Prints when the kiosk's view has drawn a frame, in Chromium."""
     from playwright.sync_api import sync_playwright
 
     with (
-        running(read_pictures("bgr"), "bgr", model) as (page, _, captured_us),
+        running(read_pictures("nv12"), "nv12", model) as (page, _),
         sync_playwright() as playwright,
     ):
         chromium = find_chromium()
@@ -151,18 +124,13 @@ def measure_drawing(model: str, frames: int) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         window = browser.new_page(viewport={"width": 1920, "height": 1080})
         window.goto(page.url)
-        window.wait_for_function("() => document.querySelector('#picture').naturalWidth > 0")
-        window.evaluate(READING, {"bits": BITS, "block": BLOCK})
+        window.locator("#picture[data-captured-us]").wait_for()
+        window.evaluate(WATCHING)
         window.wait_for_timeout(frames * 1000 / 15)
-        seen = window.evaluate("() => window.seen")
+        waited = window.evaluate("() => window.waited")
         browser.close()
-    waited = [
-        (drawn_us - captured_us[number]) / 1e3
-        for number, drawn_us in seen[len(seen) // 10 :]
-        if number in captured_us
-    ]
-    tell("BGR", "Chromium draws it", waited)
-    print(f"{'':8}{len(seen)} frames were drawn")
+    tell("NV12", "Chromium shows it", waited[len(waited) // 10 :])
+    print(f"{'':8}{len(waited)} frames were shown")
 
 
 def measure_memory(seconds: float) -> None:
@@ -220,24 +188,17 @@ def watch_memory(device: DeviceProcess, seconds: float, *, page: bool) -> np.nda
     return np.array(memory[len(memory) // 5 :])
 
 
-READING = """({ bits, block }) => {
-  window.seen = [];
-  const image = document.querySelector('#picture');
-  const canvas = new OffscreenCanvas(2 * bits * block, block);
-  const context = canvas.getContext('2d', { willReadFrequently: true });
-  let last = -1;
+# What was drawn is shown with the frame of the screen that is about to be made.
+WATCHING = """() => {
+  window.waited = [];
+  const canvas = document.querySelector('#picture');
+  let last = canvas.dataset.capturedUs;
   const look = () => {
-    context.drawImage(image, 0, 0);
-    const codes = [0, 0];
-    for (let bit = 0; bit < 2 * bits; bit += 1) {
-      const [value] = context.getImageData((bit + 0.5) * block, block / 2, 1, 1).data;
-      codes[Math.floor(bit / bits)] |= (value > 127) << (bit % bits);
+    const captured_us = canvas.dataset.capturedUs;
+    if (captured_us !== last) {
+      window.waited.push(performance.timeOrigin + performance.now() - captured_us / 1000);
+      last = captured_us;
     }
-    const [number, other] = codes;
-    const isSound = (number ^ other) === (1 << bits) - 1;
-    const now_us = (performance.timeOrigin + performance.now()) * 1000;
-    if (isSound && number !== last) window.seen.push([number, now_us]);
-    if (isSound) last = number;
     requestAnimationFrame(look);
   };
   look();
@@ -247,14 +208,9 @@ READING = """({ bits, block }) => {
 @contextmanager
 def running(pictures: list[Any], kind: str, model: str) -> Iterator[Device]:
     """Runs a device's camera and its page."""
-    captured_us: dict[int, int] = {}
 
     def open_camera(_: object) -> MemoryCamera:
-        if kind != "bgr":
-            return MemoryCamera(pictures, kind, INTERVAL_NS, threading.Event())
-        camera = NumberedCamera(pictures, kind, INTERVAL_NS, threading.Event())
-        camera.captured_us = captured_us
-        return camera
+        return MemoryCamera(pictures, kind, INTERVAL_NS, threading.Event())
 
     with tempfile.TemporaryDirectory() as folder:
         settings = settings_for(Path(folder), model or "face", 0, "real-time")
@@ -268,7 +224,7 @@ def running(pictures: list[Any], kind: str, model: str) -> Iterator[Device]:
         door.start()
         page.start()
         try:
-            yield Device(page, door, captured_us)
+            yield Device(page, door)
         finally:
             page.stop()
             door.stop()

@@ -30,7 +30,7 @@ OpenWindow = Callable[..., Page]
 StartStage = Callable[..., PageStage]
 OTHER_FACE = (40.0, 60.0, 140.0, 190.0)
 EVERYTHING = (
-    "() => document.querySelector('#picture').naturalWidth > 0"
+    "() => document.querySelector('#picture').dataset.capturedUs !== undefined"
     " && document.querySelector('#chart svg') !== null"
 )
 
@@ -63,13 +63,9 @@ def picture_changes(page: Page) -> None:
     """Waits until the live picture shows something else than it does now."""
     page.wait_for_function(
         """() => {
-          const image = document.querySelector('#picture');
-          const canvas = document.createElement('canvas');
-          if (!image.naturalWidth) return false;
-          canvas.width = image.naturalWidth;
-          canvas.height = image.naturalHeight;
+          const canvas = document.querySelector('#picture');
+          if (!canvas.dataset.capturedUs) return false;
           const context = canvas.getContext('2d');
-          context.drawImage(image, 0, 0);
           const line = context.getImageData(0, canvas.height - 6, canvas.width, 1).data.join();
           const changed = window.lastLine !== undefined && window.lastLine !== line;
           window.lastLine = line;

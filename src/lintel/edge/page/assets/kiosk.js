@@ -18,7 +18,6 @@ const chart = new Chart(
 const picture = new LivePicture(document.getElementById("picture"), camera);
 // Older pictures are not to be taken for what is there now.
 const OLD_AFTER_S = 2;
-let isOld = false;
 
 new News({
   onReport: (report) => {
@@ -29,7 +28,6 @@ new News({
   onDay: (day) => {
     if (day.camera === camera) chart.show(day);
   },
-  onBack: () => picture.open(),
 });
 
 function show(found) {
@@ -42,16 +40,14 @@ function show(found) {
 
 function showAge(found) {
   const age_s = found.picture_age_s;
-  const wasOld = isOld;
-  isOld = age_s === null || age_s > OLD_AFTER_S;
+  const isOld = age_s === null || age_s > OLD_AFTER_S;
+  picture.takeAge(age_s);
   document.body.classList.toggle("stale", isOld);
   if (age_s === null) write(note, text("kiosk.no-picture"));
   else if (isOld) write(note, text("kiosk.picture-age", { age: duration(age_s) }));
   else if (found.covered_now !== null) {
     write(note, text("kiosk.covered", { reason: text(`reason.${found.covered_now}`) }));
   } else write(note, "");
-  // What came before the camera was lost may have ended with it.
-  if (wasOld && !isOld) picture.open();
 }
 
 /** Writes what is new only: screen readers would tell it again and again. */

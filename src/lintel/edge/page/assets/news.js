@@ -7,18 +7,15 @@ const SILENT_AFTER_MS = 4000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
 
-/** Follows /news. `onReport`, `onDay` and `onHappening` get what comes; `onBack` is called when
- * reports come again after they did not. */
+/** Follows /news: `onReport`, `onDay` and `onHappening` get what comes. */
 export class News {
-  constructor({ onReport, onDay, onHappening, onBack }) {
+  constructor({ onReport, onDay, onHappening }) {
     this.listeners = { report: onReport, day: onDay, happening: onHappening };
-    this.onBack = onBack ?? (() => {});
     this.heard = null;
     this.opened = 0;
     this.wait = FIRST_WAIT_MS;
     this.last = null;
     this.version = null;
-    this.isLive = null;
     this.isFull = false;
     this.open();
     setInterval(() => this.check(), 500);
@@ -45,8 +42,6 @@ export class News {
     this.heard = performance.now();
     this.wait = FIRST_WAIT_MS;
     this.isFull = false;
-    if (this.isLive === false) this.onBack();
-    this.isLive = true;
     hideSilence();
   }
 
@@ -56,7 +51,6 @@ export class News {
     if (since > SILENT_AFTER_MS) this.retry();
     const silent_ms = performance.now() - (this.heard ?? 0);
     if (silent_ms > SILENT_AFTER_MS) {
-      this.isLive = false;
       showSilence(this.isFull, this.heard === null ? null : silent_ms / 1000);
     }
   }
@@ -65,7 +59,6 @@ export class News {
     if (this.source === null) return;
     this.source.close();
     this.source = null;
-    this.isLive = false;
     const status = await ask();
     if (status === 401 || status === 403) {
       location.reload();
