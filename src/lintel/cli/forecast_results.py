@@ -93,10 +93,14 @@ class ForecastResult:
             )
             lines += [
                 f"  {score.model:{names}}  {score.mean_absolute_error:12,.{digits}f}"
-                f"  {score.relative_to_naive:6.2f} x naive   p = {score.p_value:.2g}"
+                f"  {score.relative_to_naive:6.2f} x naive   {_probability(score.p_value)}"
                 for score in self.scores
             ]
         return "\n".join(lines)
+
+
+def _probability(value: float) -> str:
+    return "p < 0.0001" if value < 0.0001 else f"p = {value:.2g}"
 
 
 def _digits(numbers: Sequence[float]) -> int:

@@ -73,7 +73,7 @@ def pinball_loss(actual: Floats, quantiles: Floats, levels: tuple[float, ...]) -
 
     Args:
         actual: float64 (..., ), NaN where the value is not known.
-        quantiles: float64 (..., Q), forecasts of the quantiles.
+        quantiles: float64 (..., Q), forecasts of the quantiles; NaN where none was told.
         levels: Q of them, between 0 and 1.
     """
     from sklearn.metrics import mean_pinball_loss  # noqa: PLC0415 -- slow to import
@@ -81,6 +81,7 @@ def pinball_loss(actual: Floats, quantiles: Floats, levels: tuple[float, ...]) -
     losses = []
     for index, level in enumerate(levels):
         known, told = _known(actual, quantiles[..., index])
+        known, told = known[~np.isnan(told)], told[~np.isnan(told)]
         losses.append(mean_pinball_loss(known, told, alpha=level) if len(known) else math.nan)
     return float(np.mean(losses)) if losses else math.nan
 
@@ -90,10 +91,10 @@ def coverage(actual: Floats, low: Floats, high: Floats) -> float:
 
     Args:
         actual: float64, NaN where the value is not known.
-        low: float64, the same shape.
+        low: float64, the same shape; NaN where no interval was told: that is left out.
         high: float64, the same shape.
     """
-    known = ~np.isnan(actual)
+    known = ~np.isnan(actual) & ~np.isnan(low)
     if not known.any():
         return math.nan
     return float(((actual >= low) & (actual <= high))[known].mean())
@@ -104,10 +105,10 @@ def mean_width(actual: Floats, low: Floats, high: Floats) -> float:
 
     Args:
         actual: float64, NaN where the value is not known.
-        low: float64, the same shape.
+        low: float64, the same shape; NaN where no interval was told: that is left out.
         high: float64, the same shape.
     """
-    known = ~np.isnan(actual)
+    known = ~np.isnan(actual) & ~np.isnan(low)
     return float((high - low)[known].mean()) if known.any() else math.nan
 
 

@@ -49,11 +49,9 @@ def summarise(backtest: Backtest, name: str) -> Summary:
         name: Of the series, for people.
     """
     figures = measure(backtest)
-    tables = (
-        error_table(figures),
-        comparison_table(figures, backtest.reference),
-        interval_table(figures),
-    )
+    # Of a single window nobody can tell what is chance.
+    compared = (comparison_table(figures, backtest.reference),) if _has_many(backtest) else ()
+    tables = (error_table(figures), *compared, interval_table(figures))
     return Summary(
         name,
         describe_protocol(backtest.protocol, backtest.series),
@@ -62,6 +60,10 @@ def summarise(backtest: Backtest, name: str) -> Summary:
         figures,
         tables,
     )
+
+
+def _has_many(backtest: Backtest) -> bool:
+    return backtest.protocol.windows > 1
 
 
 def to_text(summary: Summary) -> str:
@@ -82,7 +84,9 @@ def to_html(backtest: Backtest, summary: Summary) -> str:
             {
                 "model": each.model,
                 "forecasts": charts.draw_forecasts(backtest, each.model),
-                "residuals": charts.draw_residuals(backtest, each.model),
+                "residuals": charts.draw_residuals(backtest, each.model)
+                if _has_many(backtest)
+                else "",
                 "importances": charts.draw_importances(backtest.importances[each.model])
                 if each.model in backtest.importances
                 else "",

@@ -50,7 +50,7 @@ def interval_table(figures: Sequence[ModelFigures]) -> Table:
             *(
                 text
                 for one in each.intervals
-                for text in (f"{100 * one.coverage:.1f} %", _number(one.width))
+                for text in (_share(one.coverage), _number(one.width))
             ),
             _number(each.pinball),
         )
@@ -77,6 +77,10 @@ def _number(value: float) -> str:
     if math.isnan(value):
         return "-"
     return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _share(value: float) -> str:
+    return "-" if math.isnan(value) else f"{100 * value:.1f} %"
 
 
 def _p_value(value: float) -> str:

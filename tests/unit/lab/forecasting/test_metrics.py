@@ -86,6 +86,14 @@ def test_where_nothing_is_known_nothing_is_told() -> None:
     assert math.isnan(metrics.mean_width(NOTHING, FORECAST, FORECAST))
 
 
+def test_windows_before_any_interval_was_told_do_not_count() -> None:
+    actual, low, high = np.ones(3), np.array([NAN, 0.0, 2.0]), np.array([NAN, 2.0, 4.0])
+    assert metrics.coverage(actual, low, high) == 0.5
+    assert metrics.mean_width(actual, low, high) == 2
+    assert metrics.pinball_loss(actual, high[:, None], (0.5,)) == pytest.approx(1)
+    assert math.isnan(metrics.pinball_loss(actual, np.full((3, 1), NAN), (0.5,)))
+
+
 def test_a_forecast_of_another_length_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="one forecast a value"):
         metrics.root_mean_squared_error(ACTUAL, FORECAST[:2])

@@ -50,6 +50,16 @@ def test_the_page_tells_the_protocol_and_the_reference(page: str) -> None:
     assert "Whether models differ from seasonal-naive by more than chance" in page
 
 
+def test_of_a_single_window_nothing_is_told_of_chance(days: RegularSeries) -> None:
+    once = run_backtest(days.head(400), (Naive(), SeasonalNaive()), Protocol(6, windows=1))
+    summary = report.summarise(once, "doors.csv")
+    assert "more than chance" not in report.to_text(summary)
+    page = report.to_html(once, summary)
+    assert "Residuals" not in page
+    # The split, the error by step; forecasts of two.
+    assert page.count("<svg") == 2 + 2
+
+
 def test_text_has_the_same_figures(backtest: Backtest) -> None:
     summary = report.summarise(backtest, "doors.csv")
     text = report.to_text(summary)

@@ -201,8 +201,12 @@ def _standing(name: str, naive: str, summary: BacktestSummary) -> str:
         return f"Its mean absolute error over {summary.windows} windows is the naive one's."
     return (
         f"Over {summary.windows} windows the mean absolute error of {name} was"
-        f" {score.relative_to_naive:.2f} of that of {naive} (p = {score.p_value:.2g})."
+        f" {score.relative_to_naive:.2f} of that of {naive} ({_probability(score.p_value)})."
     )
+
+
+def _probability(value: float) -> str:
+    return "p < 0.0001" if value < 0.0001 else f"p = {value:.2g}"
 
 
 def _ratio(error: float, naive_error: float) -> float:
