@@ -61,6 +61,17 @@ def test_a_network_of_the_folder_of_packages_forecasts(
     assert forecast.model == "last-two"
 
 
+def test_a_network_and_trees_forecast_together(open_forecasts: Open, tmp_path: Path) -> None:
+    pytest.importorskip("xgboost")
+    write_forecast_package(tmp_path / "models", "last-two")
+    forecasts = open_forecasts()
+    alone, other, both = (
+        forecasts.forecast(series(300), ForecastOptions(2, model=name)).mean
+        for name in ("xgboost", "last-two", "xgboost+last-two")
+    )
+    np.testing.assert_allclose(both, (alone + other) / 2)
+
+
 def test_a_network_that_cannot_be_used_is_left_out_and_logged(
     open_forecasts: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
