@@ -173,11 +173,12 @@ class PageStage:
 
     def _history(self) -> list[Count]:
         hour = int(time.time()) // 3600
-        names = [f"{camera['name']}.sill.entered" for camera in self._tree["cameras"]]
+        places = [f"{camera['name']}.sill" for camera in self._tree["cameras"]]
         starts = range(hour - len(self._hours), hour)
         return [
-            Count(name, start * 3_600_000_000, float(count))
-            for name in names
+            Count(f"{place}.{direction}", start * 3_600_000_000, float(round(share * count)))
+            for place in places
+            for direction, share in (("entered", 1.0), ("left", 0.7))
             for start, count in zip(starts, self._hours, strict=True)
         ]
 

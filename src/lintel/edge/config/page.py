@@ -32,8 +32,8 @@ class Page(Section, frozen=True):
         Meta(
             ge=1,
             le=256,
-            description="Live pictures and streams of numbers open at a time, each view of the"
-            " kiosk being one of either; more are refused.",
+            description="Live pictures and streams of numbers open at a time, of which a kiosk"
+            " takes one each; more are refused.",
         ),
     ] = 16
     language: Annotated[

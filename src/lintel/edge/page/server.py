@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -218,7 +219,9 @@ def _bind(address: str | None) -> socket.socket:
             return _bound(_ANY_ADDRESS)
         raise SettingsInvalidError(
             f"The page's address {address or DEFAULT_ADDRESS} cannot be listened on:"
-            f" {error.strerror or 'there is no such host'}.",
+            # Python adds to the text of the error what was said already; numbers of what fails
+            # where names are looked up are negative.
+            f" {os.strerror(error.errno) if (error.errno or 0) > 0 else 'there is no such host'}.",
             field="page.address",
         ) from error
 
