@@ -56,6 +56,30 @@ def test_it_is_carried_on_as_statsmodels_would(make_regular: MakeRegular) -> Non
     np.testing.assert_allclose(fitted.predict(series, 14, NONE), expected)
 
 
+@pytest.mark.parametrize("later", [1, 2, 30])
+def test_a_trend_is_carried_on_over_one_value_as_over_many(
+    make_regular: MakeRegular, later: int
+) -> None:
+    random = np.random.default_rng(0)
+    values = 50 + np.cumsum(random.normal(1, 0.2, 150) + np.sin(np.arange(150) / 15))
+    series = make_regular(values, season_length=1)
+    fitted = ExponentialSmoothing().fit(series.head(150 - later), 5, NONE)
+    assert fitted.form.is_trending
+    start = ets.ETSModel(
+        values[: 150 - later], trend="add", damped_trend=True, initialization_method="heuristic"
+    )
+    whole = ets.ETSModel(
+        values,
+        trend="add",
+        damped_trend=True,
+        initialization_method="known",
+        initial_level=start.initial_level,
+        initial_trend=start.initial_trend,
+    )
+    expected = whole.smooth(fitted.parameters).forecast(5)
+    np.testing.assert_allclose(fitted.predict(series, 5, NONE), expected)
+
+
 def test_a_season_is_found_where_there_is_one(make_regular: MakeRegular) -> None:
     flat = make_regular(np.random.default_rng(0).normal(50, 1, 150), season_length=7)
     assert ExponentialSmoothing().fit(flat, 7, NONE).form.season_length == 1
