@@ -19,6 +19,7 @@ import argparse
 import csv
 import importlib.abc
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -71,6 +72,7 @@ def print_warm(series: TimeSeries, rounds: int) -> None:
     regular = regularise(series, ZoneInfo("UTC"))
     fitted = Trees().fit(regular, HORIZON, nothing(regular))
     booster = fitted.members[0].booster
+    booster.set_param({"nthread": 1})
     row = fitted.members[0].examples(regular, nothing(regular)).rows.features[-1:]
 
     def forecast() -> None:
@@ -94,7 +96,10 @@ def print_cold(series: TimeSeries) -> None:
     began = time.perf_counter()
     spent = cpu_s(lambda: engine.forecast(series, ForecastOptions(HORIZON, LEVELS)))
     wall = time.perf_counter() - began
-    print(f"cold, {len(series.values)} points: {spent:.1f} s of processors, {wall:.1f} s in all")
+    print(f"cold, {len(series.values)} points: {spent:.1f} s of processors, {wall:.1f} s in all;")
+    # The most that any process which this one started has had.
+    fitting = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
+    print(f"    the process that fitted held {fitting:.0f} MB, and has ended")
 
 
 def print_fit() -> None:
