@@ -168,7 +168,7 @@ class TestNews:
             report = next(
                 each
                 for each in reports
-                if each["cameras"][0]["latency_ms"] and each["cameras"][1]["state"] == "LOST"
+                if each["cameras"][0]["latency_ms"] and each["cameras"][1]["sign"] == "blind"
             )
             door, yard = report["cameras"]
             # Also where nothing happens, one comes every second.

@@ -95,6 +95,7 @@ class Page:
         """Begins to answer."""
         self._thread.start()
         self._is_serving.wait()
+        logger.info("showing a page", extra={"url": self.url})
 
     def stop(self) -> None:
         """Lets all viewers go, and gives the port back."""
@@ -215,13 +216,12 @@ def _bind(address: str | None) -> socket.socket:
         return _bound(DEFAULT_ADDRESS if address is None else address)
     except OSError as error:
         if address is None and error.errno == errno.EADDRINUSE:
-            logger.info("port 8088 is taken: the page is at another")
             return _bound(_ANY_ADDRESS)
+        # Python adds to the text of the error what is said here already.
+        known = error.errno in errno.errorcode
+        reason = os.strerror(error.errno or 0) if known else "there is no such host"
         raise SettingsInvalidError(
-            f"The page's address {address or DEFAULT_ADDRESS} cannot be listened on:"
-            # Python adds to the text of the error what was said already; numbers of what fails
-            # where names are looked up are negative.
-            f" {os.strerror(error.errno) if (error.errno or 0) > 0 else 'there is no such host'}.",
+            f"The page's address {address or DEFAULT_ADDRESS} cannot be listened on: {reason}.",
             field="page.address",
         ) from error
 

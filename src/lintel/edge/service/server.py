@@ -223,8 +223,6 @@ class DeviceServer:
         logger.info("draining", extra={"in_flight": self._admission.in_flight})
         self._health.drain()
         self._video.drain()
-        if self.page is not None:
-            self.page.stop()
         self._door.stop()
         self._server.stop(self._settings.server.drain_s).wait()
         self._interceptor.ready = False
