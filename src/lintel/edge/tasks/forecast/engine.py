@@ -14,7 +14,7 @@ from lintel.edge.tasks.forecast.apart import working_apart
 from lintel.edge.tasks.forecast.combination import Combination
 from lintel.edge.tasks.forecast.forecaster import Forecaster, predict_within
 from lintel.edge.tasks.forecast.intervals import MAXIMUM_WINDOWS, Outcome, outcomes_of
-from lintel.edge.tasks.forecast.libraries import has_library
+from lintel.edge.tasks.forecast.libraries import check_library, has_library
 from lintel.edge.tasks.forecast.memory import FittedSeries, ForecastingMemory
 from lintel.edge.tasks.forecast.naive import Drift, Naive, SeasonalNaive, last_known
 from lintel.edge.tasks.forecast.options import check_options, check_points
@@ -137,6 +137,7 @@ class ForecastingEngine:
 
         Raises:
             ModelNotFoundError: There is none of that name.
+            ModelUnavailableError: It needs a library that is not installed.
             InvalidArgumentError: The history is too short for it.
         """
         if not options.model:
@@ -146,6 +147,7 @@ class ForecastingEngine:
             raise ModelNotFoundError(
                 f"There is no such model; there are {', '.join(self._forecasters)}.", field="model"
             )
+        check_library(asked.requires, asked.name)
         needed = asked.shortest(series, options.horizon)
         if needed > len(series):
             raise InvalidArgumentError(

@@ -30,10 +30,28 @@ def import_library(module: str, model: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except (ImportError, OSError) as error:
-        raise ModelUnavailableError(
-            f"The model {model} needs a library that is not on this device; Lintel's extra "
-            '"forecast" installs it: pip install "lintel[forecast]".'
-        ) from error
+        raise _missing(model) from error
+
+
+def check_library(module: str, model: str) -> None:
+    """Checks that what a model needs is installed; it is not imported.
+
+    Args:
+        module: Name of the module; empty: nothing is needed.
+        model: Which model needs it.
+
+    Raises:
+        ModelUnavailableError: It is not.
+    """
+    if module and not has_library(module):
+        raise _missing(model)
+
+
+def _missing(model: str) -> ModelUnavailableError:
+    return ModelUnavailableError(
+        f"The model {model} needs a library that is not on this device; Lintel's extra "
+        '"forecast" installs it: pip install "lintel[forecast]".'
+    )
 
 
 def has_library(module: str) -> bool:
