@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 from tornado.web import HTTPError, StaticFileHandler
@@ -32,14 +31,9 @@ class _View(Headers):
             language=language,
             languages=self.stage.languages.all.values(),
             text=language.texts.__getitem__,
-            here=self._here,
             asks_for_token=self.stage.gate.asks_for_token,
             **values,
         )
-
-    def _here(self, code: str) -> str:
-        """Returns the address of this view in another language."""
-        return f"{self.request.path}?{urlencode({'lang': code})}"
 
 
 class _WatchedView(_View, Watched):
