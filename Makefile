@@ -68,7 +68,7 @@ models: ## Train the released models anew, from LINTEL_DATA: many hours on a CPU
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[convert,train]'
 	$(BIN)/python models/face/train.py --out out/face-320
 	$(BIN)/python models/face/train.py --out out/face --start out/face-320/face.keras \
-	  --size 640 --batch 8 --epochs 5 --learning-rate 7e-4
+	  --size 640 --batch 8 --epochs 18 --learning-rate 1e-3
 	$(BIN)/python models/face/train.py --out out/face --release models/face/face.keras
 	$(BIN)/python models/face/train.py --out out/face-320 --release models/face-320/face.keras
 	$(BIN)/lintel-lab train mask --data "$${LINTEL_DATA:-../shared/data}/faces/index.csv" \
