@@ -70,10 +70,11 @@ class TestStopping:
     def test_what_outlasts_the_drain_is_cut_off(
         self, serve_process: Start, long_request: face_pb2.DetectFacesRequest
     ) -> None:
-        device = serve_process("drain_s = 0.1\nworkers = 1")
+        device = serve_process("drain_s = 0.1\nworkers = 1\nmax_queue = 40")
         with grpc.insecure_channel(device.unix) as channel:
             faces = face_pb2_grpc.FaceServiceStub(channel)
-            calls = [faces.DetectFaces.future(long_request) for _ in range(6)]
+            # So many that some are left, however late this process hears of the first.
+            calls = [faces.DetectFaces.future(long_request) for _ in range(40)]
             calls[0].result(DEADLINE_S)
             assert device.stop() == 0
             codes = {call.code() for call in calls[1:]}
