@@ -6,11 +6,19 @@ import operator
 import os
 import subprocess
 import sys
+import time
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lintel.edge.errors import InferenceFailedError, InvalidArgumentError, ModelUnavailableError
+from lintel.edge.errors import (
+    CancelledError,
+    InferenceFailedError,
+    InvalidArgumentError,
+    ModelUnavailableError,
+)
 from lintel.edge.tasks.forecast.apart import apart, working_apart
 from lintel.edge.tasks.forecast.libraries import import_library
 from lintel.edge.tasks.forecast.series import check_finite
@@ -29,6 +37,19 @@ assert "statsmodels" not in sys.modules
 assert "pandas" not in sys.modules
 assert "xgboost" not in sys.modules
 """
+
+WAITS = """
+import sys
+import time
+from lintel.edge.tasks.forecast.apart import apart, working_apart
+with working_apart():
+    apart(print, "there")
+    apart(time.sleep, 600)
+"""
+
+
+def give_up() -> None:
+    raise CancelledError("Nobody waits for it.")
 
 
 def test_work_is_done_by_one_other_process() -> None:
@@ -93,3 +114,36 @@ def test_a_device_that_forecasts_never_holds_the_libraries_that_fit() -> None:
 def test_the_library_is_missed_in_the_other_process_too() -> None:
     with working_apart(), pytest.raises(ModelUnavailableError):
         apart(import_library, "no_such_library", "theta")
+
+
+def test_work_that_nobody_waits_for_is_given_up_amid_it() -> None:
+    with working_apart(), pytest.raises(CancelledError), working_apart(give_up):
+        apart(time.sleep, 600)
+
+
+def test_work_that_was_given_up_leaves_no_answer_behind() -> None:
+    with working_apart():
+        first = apart(os.getpid)
+        with pytest.raises(CancelledError), working_apart(give_up):
+            apart(time.sleep, 600)
+        assert apart(operator.add, 1, 2) == 3
+        assert apart(os.getpid) != first
+
+
+def test_work_ends_with_the_device_even_where_that_is_killed() -> None:
+    device = subprocess.Popen([sys.executable, "-c", WAITS], stderr=subprocess.PIPE)
+    assert device.stderr is not None
+    assert device.stderr.readline() == b"there\n"
+    device.kill()
+    # Standard error is open as long as either lives.
+    _, rest = device.communicate(timeout=60)
+    assert rest == b""
+
+
+def test_it_finds_what_the_device_finds_wherever_that_was_loaded_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere.py").write_text("def answer():\n    return 42\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with working_apart():
+        assert apart(import_module("elsewhere").answer) == 42

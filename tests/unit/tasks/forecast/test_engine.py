@@ -13,7 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.forecast_fixtures import DrawCounts, Floats, MakeSeries, ReadData
 
-from lintel.edge.errors import InvalidArgumentError, LintelError, ModelNotFoundError
+from lintel.edge.errors import (
+    CancelledError,
+    InvalidArgumentError,
+    LintelError,
+    ModelNotFoundError,
+)
 from lintel.edge.tasks.forecast import (
     Forecast,
     ForecastingEngine,
@@ -242,6 +247,26 @@ def test_many_threads_have_a_series_fitted_once(make_series: MakeSeries) -> None
         )
     assert told.fits == [225, 300]
     assert all(np.array_equal(answer.mean, answers[0].mean) for answer in answers)
+
+
+def test_what_was_given_up_amid_the_last_fit_is_not_remembered(make_series: MakeSeries) -> None:
+    told = Told(future=WALK)
+    engine = ForecastingEngine([told, Naive()])
+
+    def checkpoint() -> None:
+        if told.fits[1:]:
+            raise CancelledError("The caller has gone.")
+
+    def refit(kind: Told, series: RegularSeries, regressors: Floats) -> Naive:
+        kind.fits.append(len(series))
+        # As where another process fits.
+        checkpoint()
+        return kind
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(CancelledError):
+        patch.setattr(Told, "refit", refit)
+        engine.forecast(first(300, make_series), ForecastOptions(1), checkpoint)
+    assert engine.forecast(first(300, make_series), ForecastOptions(1)).model == "told"
 
 
 @pytest.mark.parametrize("count", [2, 3, 7, 12, 40])

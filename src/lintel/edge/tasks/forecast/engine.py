@@ -92,8 +92,8 @@ class ForecastingEngine:
         Args:
             series: The history, at most 100,000 points.
             options: What is asked for.
-            checkpoint: Called while others are fitted and between fits, which take seconds: it may
-                raise where the forecast is of no use any more.
+            checkpoint: Called while models are fitted, for this call or for others, which takes
+                seconds: it may raise where the forecast is of no use any more.
 
         Raises:
             InvalidArgumentError: The history or an option breaks a rule; `field` is the path of
@@ -109,7 +109,7 @@ class ForecastingEngine:
         question = (options.horizon, options.model, names)
         entry = self._recall(question, regular)
         if entry is None:
-            with self._turn(checkpoint), working_apart():
+            with self._turn(checkpoint), working_apart(checkpoint):
                 entry = self._memory.find(question, regular)
                 if entry is None:
                     entry = self._fit(regular, options.horizon, regressors, asked, checkpoint)
@@ -187,6 +187,7 @@ class ForecastingEngine:
             earlier = selection.result and selection.result.fitted.get(model.name)
             fitted = earlier.refit(series, past) if earlier else model.fit(series, horizon, past)
         except LintelError:
+            checkpoint()
             if asked:
                 raise
             reason = (
