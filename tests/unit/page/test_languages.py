@@ -130,6 +130,22 @@ class TestFurtherFiles:
             Languages(tmp_path)
         assert caught.value.field == "page.languages_directory"
 
+    @pytest.mark.parametrize(
+        "code", ["pt_BR", "PT", "pt-br", "en-12", "pt-BR ", "portugues", "<b>", ".pt", "é"]
+    )
+    def test_a_file_that_browsers_could_not_name_is_refused(
+        self, tmp_path: Path, code: str
+    ) -> None:
+        write(tmp_path, code, texts={})
+        with pytest.raises(SettingsInvalidError, match=re.escape(f"{code}.json")) as caught:
+            Languages(tmp_path)
+        assert caught.value.field == "page.languages_directory"
+
+    @pytest.mark.parametrize("code", ["pt-BR", "yue", "zh-Hant-TW", "es-419", "de-CH-1996"])
+    def test_regions_scripts_and_variants_may_be_named(self, tmp_path: Path, code: str) -> None:
+        write(tmp_path, code, texts={"sign.welcome": "?"})
+        assert Languages(tmp_path).choose("", f"{code}, en").code == code
+
     def test_a_folder_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(SettingsInvalidError, match="cannot be read"):
             Languages(tmp_path / "none")

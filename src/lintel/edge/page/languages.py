@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,11 @@ FALLBACK = "en"
 BUILTIN = Path(__file__).with_name("languages")
 _LARGEST_FILE = 256 * 1024
 _MOST_FILES = 100
+# Language, script, region and variant (RFC 5646, 2.1), in the letters that browsers write them in.
+# Browsers write no numbers and times in what is no code, and the page would stand still.
+_CODE = re.compile(
+    r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?(-([a-z0-9]{5,8}|[0-9][a-z0-9]{3}))?"
+)
 
 
 class LanguageFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -138,6 +144,12 @@ def _further(directory: Path) -> list[Path]:
             f"The folder of languages holds more than {_MOST_FILES} files.",
             field="page.languages_directory",
         )
+    for path in files:
+        if not _CODE.fullmatch(path.stem):
+            raise SettingsInvalidError(
+                f'The file of a language, {path.name}, is not named by a code, as in "pt-BR.json".',
+                field="page.languages_directory",
+            )
     return files
 
 
