@@ -275,6 +275,22 @@ class TestOperator:
         numbers = page.locator("#events li").evaluate_all("items => items.map(item => item.id)")
         assert numbers == ["event-2", "event-1"]
 
+    def test_events_that_are_not_kept_begin_anew_with_the_device(
+        self, start_stage: StartStage, open_window: OpenWindow
+    ) -> None:
+        stage, page = start_stage(pipeline={"events_path": "", "stall_ms": 60_000}), open_window()
+        page.goto(f"{stage.url}operator")
+        stage.show(FACE, mask=NOT_WORN)
+        expect(page.locator("#events li")).to_have_count(1)
+        stage.stop()
+        expect(page.locator("#silence")).to_be_visible()
+        stage.show()
+        stage.start()
+        expect(page.locator("#silence")).to_be_hidden()
+        stage.show(FACE, mask=NOT_WORN)
+        expect(page.locator("#events li")).to_have_count(2)
+        assert page.locator("#event-1").count() == 1
+
     def test_settings_of_the_page_are_kept(
         self, start_stage: StartStage, open_window: OpenWindow
     ) -> None:

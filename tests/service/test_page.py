@@ -199,6 +199,13 @@ class TestNews:
                 following = next(each for each in messages if each.kind == "happening")
             assert following.document == seen[2].document
 
+    def test_who_knows_events_of_an_earlier_life_is_told_the_newest(
+        self, start_door: StartDoor, walk: dict[str, Any]
+    ) -> None:
+        url = url_of(start_door(walk))
+        with asking(url, "/news?after=1000000") as answer:
+            assert first(read_messages(answer), "happening")["missed"] == 0
+
     def test_the_day_counts_up_to_now_and_owns_up_to_a_short_history(
         self, start_door: StartDoor, walk: dict[str, Any]
     ) -> None:

@@ -183,9 +183,10 @@ class News(_Stream):
             return 0, []
         # A browser that comes back by itself says it in a header; a script can only ask.
         known = self.request.headers.get("Last-Event-ID") or self.get_query_argument("after", "")
-        if known.isdecimal() and len(known) < 20:
-            return int(known), []
         position = door.events.last_sequence_number
+        # One that was never given is of a device that has begun anew since, and kept no events.
+        if known.isdecimal() and len(known) < 20 and int(known) <= position:
+            return int(known), []
         messages = [
             _happening(event.sequence_number, describe_event(event, 0))
             for event in door.events.newest(_FIRST_EVENTS)

@@ -115,7 +115,10 @@ function showModels(report) {
 }
 
 function add(happening) {
-  if (document.getElementById(`event-${happening.number}`)) return;
+  const known = document.getElementById(`event-${happening.number}`);
+  if (known?.dataset.timeUs === String(happening.time_us)) return;
+  // A device that keeps no events begins at 1 again whenever it starts.
+  known?.removeAttribute("id");
   document.getElementById("no-events").hidden = true;
   if (happening.missed > 0) {
     events.prepend(item(text("operator.missed", { count: number(happening.missed) })));
@@ -125,6 +128,7 @@ function add(happening) {
   const made = item(`${when} · ${where} · ${text(`event.${happening.kind}`)}`);
   made.id = `event-${happening.number}`;
   made.dataset.kind = happening.kind;
+  made.dataset.timeUs = happening.time_us;
   events.prepend(made);
   while (events.children.length > MOST_EVENTS) events.lastElementChild.remove();
 }
