@@ -160,6 +160,18 @@ class TestKiosk:
         page.evaluate("window.lastLine = undefined")
         picture_changes(page)
 
+    def test_a_view_that_came_in_part_is_loaded_anew(
+        self, start_stage: StartStage, open_window: OpenWindow
+    ) -> None:
+        stage, page = start_stage(), open_window()
+        page.clock.install()
+        page.route("**/languages/*.json", lambda route: route.abort())
+        with page.expect_event("pageerror"):
+            page.goto(stage.url)
+        page.unroute("**/languages/*.json")
+        page.clock.fast_forward(20_000)
+        expect(page.locator("#inside")).to_have_text("0")
+
     def test_screen_readers_hear_a_sign_once(
         self, start_stage: StartStage, open_window: OpenWindow
     ) -> None:

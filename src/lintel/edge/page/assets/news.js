@@ -18,6 +18,7 @@ export class News {
     this.version = null;
     this.isFull = false;
     this.open();
+    document.documentElement.dataset.awake = "";
     setInterval(() => this.check(), 500);
   }
 
