@@ -29,6 +29,7 @@ from lintel.edge.cameras import open_camera
 from lintel.edge.config.cameras import Camera as CameraSettings
 from lintel.edge.errors import SettingsInvalidError
 from lintel.edge.page import server as page_server
+from lintel.edge.page.gate import to_cookie
 from lintel.edge.service import DeviceServer
 from lintel.v1 import series_pb2, series_pb2_grpc
 
@@ -313,6 +314,17 @@ class TestAccess:
             assert answer.status == 303
             gone = answer.getheader("Set-Cookie", "")
         assert gone.startswith(kept.partition("=")[0] + '=""')
+
+    def test_a_browser_whose_token_lost_the_role_may_present_another(
+        self, start_door: StartDoor, tokens: list[dict[str, Any]]
+    ) -> None:
+        url = url_of(start_door(SYNTHETIC, server={"tokens": tokens}))
+        cookie = {"Cookie": f"lintel-{urlsplit(url).port}={to_cookie('infer')}"}
+        for path in self.PROTECTED:
+            assert status_of(url, path, **cookie) == 403
+        with asking(url, "/operator", headers=cookie) as answer:
+            assert answer.status == 303
+            assert answer.getheader("Location") == "/sign-in?next=%2Foperator"
 
     @pytest.mark.parametrize("next_", ["//evil.example", "https://evil.example", "/\\evil.example"])
     def test_signing_in_leads_nowhere_else(

@@ -194,11 +194,17 @@ class Watched(Headers):
         except UnauthenticatedError:
             if not self.is_view:
                 raise HTTPError(401) from None
-            self.redirect(f"/sign-in?next={quote(self.request.uri or '/', safe='')}", status=303)
+            self._have_sign_in()
         except PermissionDeniedError:
-            raise HTTPError(403) from None
+            # A browser whose token has lost the role would have no way to present another.
+            if not self.is_view or "Authorization" in self.request.headers:
+                raise HTTPError(403) from None
+            self._have_sign_in()
         except LintelError:
             raise HTTPError(401) from None
+
+    def _have_sign_in(self) -> None:
+        self.redirect(f"/sign-in?next={quote(self.request.uri or '/', safe='')}", status=303)
 
 
 class NotFound(Headers):
