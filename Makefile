@@ -38,7 +38,7 @@ test: $(VENV)/.dev ## Set everything up and run the tests
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev ## Style, types, layers, the contract, generated pages
-	$(BIN)/ruff check
+	$(BIN)/ruff check --no-cache
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports

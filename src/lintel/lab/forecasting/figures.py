@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from lintel.lab.forecasting.running import Backtest
 
 from lintel.edge.tasks.forecast import RegularSeries, mean_absolute_error
 from lintel.lab.forecasting import metrics
+from lintel.lab.forecasting.running import Backtest
 
 
 @dataclass(frozen=True, slots=True)
