@@ -22,6 +22,7 @@ import keras
 from network import build_network, build_released, build_trainable
 from objective import FaceLoss
 from pictures import TrainingPictures
+from second_annotator import read_seen, reconcile_all
 
 from lintel.lab.annotations import leave_out, read_index
 
@@ -83,6 +84,8 @@ def _batches(arguments: argparse.Namespace) -> TrainingPictures:
         and picture.source not in arguments.without
         and not picture.duplicate_of
     ]
+    if arguments.second:
+        pictures = reconcile_all(pictures, read_seen(arguments.second))
     return TrainingPictures(
         pictures,
         batch=arguments.batch,
@@ -115,6 +118,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path(data), help="the folder of LINTEL_DATA")
     parser.add_argument("--out", type=Path, required=True, help="where the state and model go")
     parser.add_argument("--release", type=Path, help="write what was trained as it is converted")
+    parser.add_argument("--second", type=Path, help="what second_annotator.py wrote")
     parser.add_argument("--epochs", type=int, default=120)
     parser.add_argument("--start", type=Path, help="a trained model to start from")
     parser.add_argument("--size", type=int, default=320, help="pixels of a side, a multiple of 64")

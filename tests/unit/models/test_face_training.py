@@ -48,7 +48,10 @@ def test_training_goes_on_from_the_last_epoch_and_gives_a_model_to_convert(
     face_recipe: Path, data: Path, tmp_path: Path
 ) -> None:
     out, released = tmp_path / "out", tmp_path / "released.keras"
-    options = ["--data", data, "--out", out, "--size", "64", "--batch", "2", "--quiet"]
+    second = tmp_path / "second.csv"
+    second.write_text("image,x_min,y_min,x_max,y_max,score\n0.jpg,2,2,20,20,0.9\n")
+    options = ["--data", data, "--second", second, "--out", out]
+    options += ["--size", "64", "--batch", "2", "--quiet"]
 
     train(face_recipe, *options, "--epochs", "1")
     train(face_recipe, *options, "--epochs", "2")

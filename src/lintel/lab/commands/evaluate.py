@@ -45,6 +45,12 @@ Examples:
     " Default: 24.",
 )
 @click.option(
+    "--long-side",
+    type=click.IntRange(32, 8192),
+    metavar="PIXELS",
+    help="Scale every picture to this before any detector sees it. Default: as they are.",
+)
+@click.option(
     "--detector",
     metavar="PACKAGE",
     help="Have this detector find the faces for the first of the mask classifiers, too: the share"
@@ -81,9 +87,15 @@ def evaluate(
     for target in (report, json_file):
         if target:
             refuse_existing(target, overwrite=overwrite)
-    given = {"least_overlap": options.pop("iou"), "smallest": options.pop("min_face")}
+    given = {
+        "least_overlap": options.pop("iou"),
+        "smallest": options.pop("min_face"),
+        "long_side": options.pop("long_side"),
+    }
     protocol = Protocol(**{name: value for name, value in given.items() if value is not None})
     if _judge_masks(models):
+        if protocol.long_side:
+            raise click.UsageError("--long-side is for face detectors: masks are judged in crops.")
         told = _evaluate_classifiers(models, data, detector, protocol, options)
     elif detector:
         raise click.UsageError("--detector is for mask classifiers, and these are face detectors.")

@@ -96,9 +96,10 @@ def _cut_all(mistakes: Iterable[_Mistake], colour: tuple[int, int, int]) -> list
 
 
 def _cut(mistake: _Mistake, colour: tuple[int, int, int]) -> Crop:
-    _, pixels = open_scene(mistake.scene.picture)
+    scene = mistake.scene
+    _, pixels = open_scene(scene.picture, max(scene.width, scene.height))
     image = draw_crop(pixels, mistake.box, colour)
-    return Crop(image, mistake.caption, mistake.scene.picture.path.name)
+    return Crop(image, mistake.caption, scene.picture.path.name)
 
 
 def draw_crop(

@@ -20,11 +20,15 @@ class Protocol:
         smallest: Faces, and detections that match nothing, of less than this are ignored: pixels
             of the short side with the picture's long side at 640.
         blur: How faces are covered where leaks are measured.
+        long_side: Pictures are scaled to this, pixels, before anyone sees them, so that detectors
+            that take pictures as large as they come look at as much as those that scale them by
+            themselves. None: as they are.
     """
 
     least_overlap: float = 0.4
     smallest: float = 24
     blur: BlurOptions = DEFAULT_BLUR
+    long_side: int | None = None
 
 
 DEFAULT_PROTOCOL = Protocol()

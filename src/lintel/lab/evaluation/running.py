@@ -119,7 +119,7 @@ def evaluate(
     cv2.setNumThreads(1)
     try:
         for picture in pictures:
-            scene, pixels = open_scene(picture)
+            scene, pixels = open_scene(picture, protocol.long_side)
             if not scenes:
                 # The first run of a model is slow.
                 for detector in detectors:
@@ -139,8 +139,14 @@ def evaluate(
     return Evaluation(protocol, tuple(scenes), runs)
 
 
-def open_scene(picture: AnnotatedPicture) -> tuple[Scene, NDArray[np.uint8]]:
+def open_scene(
+    picture: AnnotatedPicture, long_side: int | None = None
+) -> tuple[Scene, NDArray[np.uint8]]:
     """Reads a picture and turns it and its boxes upright.
+
+    Args:
+        picture: Which.
+        long_side: Scale it and its boxes to this many pixels. Default: as it is.
 
     Returns:
         The scene, and its pixels, shape (H, W) grey or (H, W, 3) blue, green, red.
@@ -161,9 +167,26 @@ def open_scene(picture: AnnotatedPicture) -> tuple[Scene, NDArray[np.uint8]]:
         raise LabError(f"{picture.path}: It cannot be read: {error.strerror}.") from error
     except (LintelError, LabError) as error:
         raise LabError(f"{picture.path}: {error}") from error
-    height, width = pixels.shape[:2]
     faces = turn_upright(picture.boxes, *stored, header.orientation)
+    if long_side and long_side != max(stored):
+        pixels, faces = _scale(pixels, faces, long_side)
+    height, width = pixels.shape[:2]
     return Scene(picture, width, height, faces, box_sizes(faces, width, height)), pixels
+
+
+def _scale(
+    pixels: NDArray[np.uint8], faces: NDArray[np.float32], long_side: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    import cv2  # noqa: PLC0415 -- the command line starts without it
+
+    height, width = pixels.shape[:2]
+    scale = long_side / max(width, height)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    # Sides are whole pixels: the short one's scale is a little another.
+    factors = np.divide(size * 2, (width, height) * 2)
+    scaled = np.asarray(cv2.resize(pixels, size, interpolation=way), np.uint8)
+    return scaled, (faces * factors).astype(np.float32)
 
 
 def _look(

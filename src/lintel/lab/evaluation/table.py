@@ -13,7 +13,9 @@ from lintel.reports import Table
 def describe_protocol(protocol: Protocol) -> str:
     """Tells how figures were measured, in a sentence or two."""
     blur = protocol.blur
+    scaled = f"Pictures are scaled to a long side of {protocol.long_side} pixels first. "
     return (
+        f"{scaled if protocol.long_side else ''}"
         f"A hit overlaps a face by an intersection over union of {protocol.least_overlap:g} or"
         f" more. With the picture's long side at 640 pixels, faces and unmatched detections of"
         f" less than {protocol.smallest:g} on the short side are ignored. A face leaks where less"

@@ -133,6 +133,7 @@ def test_folders_of_classes_are_data_too(
         (["nowhere.keras"], "There is no file nowhere.keras"),
         (["MASK", "--split", "vla"], "No faces are left in the split vla"),
         (["MASK", "--min-face", "640"], "No faces are left"),
+        (["MASK", "--long-side", "640"], "--long-side is for face detectors"),
     ],
 )
 def test_what_cannot_be_done_is_told(

@@ -37,8 +37,10 @@ def test_what_counts_can_be_chosen(index: Path, capsys: pytest.CaptureFixture[st
     assert "AP@0.3" in told
     # No drawn face has 300 pixels of 640.
     assert "outdoors  face-haar@opencv         2      0" in told
-    assert run("face-haar", "--data", index, "--split", "all") == 0
-    assert "all splits, 3 pictures" in capsys.readouterr().out
+    assert run("face-haar", "--data", index, "--split", "all", "--long-side", "640") == 0
+    told = capsys.readouterr().out
+    assert "all splits, 3 pictures" in told
+    assert "Pictures are scaled to a long side of 640 pixels first." in told
 
 
 @pytest.mark.parametrize(

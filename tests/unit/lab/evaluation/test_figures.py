@@ -78,6 +78,23 @@ def test_the_overlap_of_a_hit_is_the_protocols(make_picture: Make, make_oracle: 
     assert (figures.average_precision, figures.average_precision_strict) == (1, 0)
 
 
+def test_pictures_are_scaled_where_the_protocol_says_so(
+    make_picture: Make, make_oracle: MakeOracle
+) -> None:
+    sizes = []
+
+    def find(pixels: Any) -> list[list[float]]:
+        sizes.append(pixels.shape[:2])
+        return [[2 * v for v in FACE]]
+
+    picture = make_picture("a.jpg")
+    evaluation = evaluate([picture], [make_oracle(find)], Protocol(long_side=640))
+    assert set(sizes) == {(640 * picture.height // picture.width, 640)}
+    figures = measure(evaluation, evaluation.runs[0])
+    assert figures.average_precision_strict == 1
+    assert figures.leak_rate == 0
+
+
 def test_figures_by_source_and_by_size(make_picture: Make, good: Any) -> None:
     pictures = [
         make_picture("a.jpg", source="one"),
