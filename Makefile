@@ -66,9 +66,11 @@ proto: ## Generate the Python stubs anew
 models: ## Train the released models anew, from LINTEL_DATA: many hours on a CPU
 	$(MAKE) $(VENV)/.convert
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[convert,train]'
-	$(BIN)/python models/face/train.py --out out/face-320
-	$(BIN)/python models/face/train.py --out out/face --start out/face-320/face.keras \
-	  --size 640 --batch 8 --epochs 18 --learning-rate 1e-3
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $(PEERS)
+	$(BIN)/python models/face/second_annotator.py --out out/face-second.csv
+	$(BIN)/python models/face/train.py --second out/face-second.csv --out out/face-320
+	$(BIN)/python models/face/train.py --second out/face-second.csv --out out/face \
+	  --start out/face-320/face.keras --size 640 --batch 8 --epochs 24 --learning-rate 8e-4
 	$(BIN)/python models/face/train.py --out out/face --release models/face/face.keras
 	$(BIN)/python models/face/train.py --out out/face-320 --release models/face-320/face.keras
 	$(BIN)/lintel-lab train mask --data "$${LINTEL_DATA:-../shared/data}/faces/index.csv" \

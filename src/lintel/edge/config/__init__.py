@@ -178,7 +178,7 @@ class Blur(Section, frozen=True):
             description="Faces scored below are left as they are: lower than where they are only"
             " looked for, since a face missed is worse than a wall covered.",
         ),
-    ] = 0.05
+    ] = 0.04
 
 
 class Series(Section, frozen=True):

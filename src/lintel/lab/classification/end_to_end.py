@@ -21,7 +21,7 @@ from lintel.lab.training.faces import LABEL_NAMES
 
 Floats: TypeAlias = NDArray[np.float64]
 
-LEAST_SCORES = (0.05, 0.1, 0.2, 0.3, 0.5)
+LEAST_SCORES = (0.04, 0.1, 0.2, 0.3, 0.5)
 UNLABELLED = -1
 
 

@@ -18,7 +18,7 @@ from lintel.lab.metrics import covered_shares, leak_rate
 
 Floats = NDArray[np.float64]
 
-LEAST_SCORES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
+LEAST_SCORES = (0.03, 0.04, 0.05, 0.1, 0.2, 0.3, 0.5)
 MARGINS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
 
 
