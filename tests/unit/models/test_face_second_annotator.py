@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -17,8 +17,8 @@ TIGHT = [40, 40, 60, 60]
 LOOSE = [30, 30, 70, 70]
 ELSEWHERE = [100, 100, 120, 125]
 
-Boxes = list[list[float]]
-Reconcile = Callable[[Boxes, list[list[float]]], AnnotatedPicture]
+Boxes = Sequence[Sequence[float]]
+Reconcile = Callable[[Boxes, Boxes], AnnotatedPicture]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def annotator() -> ModuleType:
 
 @pytest.fixture
 def reconcile(annotator: ModuleType) -> Reconcile:
-    def run(annotated: Boxes, seen: list[list[float]]) -> AnnotatedPicture:
+    def run(annotated: Boxes, seen: Boxes) -> AnnotatedPicture:
         picture = AnnotatedPicture(
             path=Path("a.jpg"),
             width=200,
