@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lintel.edge.backends import SessionPool, Tensor, open_session
 from lintel.edge.backends.cascade import CascadeSession
-from lintel.edge.config import ModelSettings
+from lintel.edge.config import ModelSettings, Settings
 from lintel.edge.errors import (
     InferenceFailedError,
     InvalidArgumentError,
@@ -398,6 +398,17 @@ def test_a_calibrated_score_is_a_probability(score: float, slope: float) -> None
     if abs(score * slope + 0.5) < 20:
         expected = 1 / (1 + math.exp(-(float(np.float32(score)) * slope + 0.5)))
         assert probability[0] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["face", "face-320", "face-haar"])
+def test_what_scores_nothing_is_not_covered_by_default(name: str) -> None:
+    # A calibration gives even a score of 0 some probability: it must lie below the threshold.
+    package = load_package(next(path for path in builtin_packages() if path.name == name))
+    variant = package.manifest.variants[0]
+    pool = SessionPool(lambda: open_session(package, variant, ModelSettings()), 1)
+    wall = np.full((480, 640, 3), 120, np.uint8)
+    found = FaceDetector(package, pool).detect(picture_of(wall), Settings().blur.min_score)
+    assert len(found.boxes) == 0
 
 
 @pytest.mark.data
