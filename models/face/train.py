@@ -1,6 +1,7 @@
 """Trains the face detector.
 
-    python models/face/train.py --out out/face [--epochs 120] [--seed 1]
+    python models/face/second_annotator.py --out out/face-second.csv
+    python models/face/train.py --second out/face-second.csv --out out/face [--epochs 120]
     python models/face/train.py --out out/face --release models/face/face.keras
 
 Keras takes its backend from KERAS_BACKEND: "tensorflow" on a CPU; "torch" or "jax" where one of

