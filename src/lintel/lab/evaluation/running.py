@@ -168,10 +168,13 @@ def open_scene(
     except (LintelError, LabError) as error:
         raise LabError(f"{picture.path}: {error}") from error
     faces = turn_upright(picture.boxes, *stored, header.orientation)
-    if long_side and long_side != max(stored):
-        pixels, faces = _scale(pixels, faces, long_side)
     height, width = pixels.shape[:2]
-    return Scene(picture, width, height, faces, box_sizes(faces, width, height)), pixels
+    # Before any scaling, whose rounding would drop a face that is just large enough.
+    sizes = box_sizes(faces, width, height)
+    if long_side and long_side != max(width, height):
+        pixels, faces = _scale(pixels, faces, long_side)
+        height, width = pixels.shape[:2]
+    return Scene(picture, width, height, faces, sizes), pixels
 
 
 def _scale(

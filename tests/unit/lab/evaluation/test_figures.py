@@ -95,6 +95,18 @@ def test_pictures_are_scaled_where_the_protocol_says_so(
     assert figures.leak_rate == 0
 
 
+def test_scaling_leaves_out_no_face_that_is_just_large_enough(
+    make_picture: Make, blind: Any
+) -> None:
+    # 12 of 320 pixels are 24 of 640; the scale of a picture is seldom a round number.
+    boxes = [[x + 0.3, 20.1, x + 12.3, 60.1] for x in range(0, 300, 7)]
+    picture = make_picture("a.jpg", boxes=boxes)
+    plain = evaluate([picture], [blind])
+    scaled = evaluate([picture], [blind], Protocol(long_side=333))
+    assert plain.scenes[0].sizes.tolist() == scaled.scenes[0].sizes.tolist()
+    assert measure(plain, plain.runs[0]).faces == measure(scaled, scaled.runs[0]).faces
+
+
 def test_figures_by_source_and_by_size(make_picture: Make, good: Any) -> None:
     pictures = [
         make_picture("a.jpg", source="one"),
