@@ -5,13 +5,16 @@ measures one call at a time, then what the device can carry, then sends ten time
 The device is watched for memory. Blurs of 1280x720, with the default model, and of whole frames
 without looking: there ten times the load is so many bytes that client and server alone fill both
 cores, and what is measured is mostly their struggle for them.
-Run: python -m tests.bench.bench_overload [--seconds S]
+With --apart the device has one half of the cores and the callers have the other, as where callers
+are machines of their own.
+Run: python -m tests.bench.bench_overload [--apart] [--seconds S]
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import tempfile
 import threading
 import time
@@ -92,7 +95,12 @@ def main() -> None:
     """Prints what happened to blurs with the default model, and to those of whole frames."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--apart", action="store_true", help="callers have cores of their own")
     options = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    half = len(cores) // 2
+    if options.apart and half == 0:
+        parser.error("--apart needs two cores or more.")
     pictures = camera_pictures(1280, 720)
     for title, whole_frame in (("default model", False), ("whole frame", True)):
         requests = [
@@ -102,7 +110,10 @@ def main() -> None:
             ).SerializeToString()
             for picture in pictures
         ]
+        # A process has the cores of the one that starts it.
+        os.sched_setaffinity(0, cores[:half] if options.apart else cores)
         with tempfile.TemporaryDirectory() as folder, run_device(Path(folder)) as device:
+            os.sched_setaffinity(0, cores[half:] if options.apart else cores)
             print(f"{title}:")
             overload(device, requests, options.seconds)
 

@@ -80,7 +80,12 @@ class Server(Section, frozen=True):
     ] = 0
     max_queue: Annotated[
         int,
-        Meta(ge=0, le=4096, description="Requests that may wait for a worker; more are refused."),
+        Meta(
+            ge=0,
+            le=4096,
+            description="Requests that may wait for a worker; more are refused. In a flood fewer"
+            " may wait.",
+        ),
     ] = 4
     max_streams: Annotated[
         int,

@@ -35,7 +35,7 @@ class Caller(Protocol):
 class Admission:
     """The gate before all work.
 
-    Unary calls come through `threads`, which holds `workers + max_queue` of them. Whatever is
+    Unary calls come through `threads`, which holds up to `workers + max_queue` of them. Whatever is
     worked on, frames of video streams too, holds one of `workers` slots; a stream has its own
     bound on frames (see video.py).
 
@@ -111,7 +111,7 @@ class Admission:
         """
         wait_s = self._mean_work_s * self.capacity / self.workers
         return OverloadedError(
-            f"The device is at its limit of {self.capacity} requests; try again later.",
+            f"The device is at its limit, {self.threads.room} requests for now; try again later.",
             retry_after_s=min(max(wait_s, SHORTEST_RETRY_S), LONGEST_RETRY_S),
         )
 

@@ -14,6 +14,11 @@ Result = TypeVar("Result")
 Task = tuple["Future[Any]", Callable[[], Any]]
 
 REFUSER = "refuser"
+# Calls that are refused, one after the other, until nobody may wait any more.
+REFUSALS_TO_CLOSE = 40
+# What a call that is taken gives back of the line, in what a refused one takes of it: polite
+# callers, who come back later, do not shorten it.
+REFUSALS_A_CALL = 3
 # Threads that may stand in for those that wait for slow senders.
 MOST_STAND_INS = 8
 
@@ -25,14 +30,22 @@ class CallThreads(Executor):
     in the line and not in threads: 14 threads for two cores carried a sixth less. A worker that
     waits for a slow sender is not at work; `stand_in` brings in others for the time being.
 
+    The line is there for bursts. In a flood it helps nobody: workers find the next call without
+    it, and those in it only wait. It therefore shortens, down to nothing, while most calls are
+    refused, and grows again when they are not; as the queues of B. Maurer, Fail at Scale, 2015,
+    do, by time.
+
     Args:
         workers: Calls worked on at a time.
-        capacity: Calls at work or waiting; more go to the refusing thread.
+        capacity: Calls at work or waiting, at most; more go to the refusing thread.
     """
 
     def __init__(self, workers: int, capacity: int) -> None:
         self._workers = workers
+        self._least_room = workers
         self._capacity = capacity
+        self._room = float(capacity)
+        self._step = (capacity - workers) / REFUSALS_TO_CLOSE
         self._line: SimpleQueue[Task | None] = SimpleQueue()
         self._refuser = ThreadPoolExecutor(1, thread_name_prefix=REFUSER)
         self._lock = threading.Lock()
@@ -46,6 +59,12 @@ class CallThreads(Executor):
         """Calls at work, waiting, or being received."""
         return self._in_flight
 
+    @property
+    def room(self) -> int:
+        """Calls that may be at work or waiting now: from the workers' number to the capacity."""
+        # Sums of steps fall short of a whole by their last bits.
+        return int(self._room + 1e-6)
+
     def submit(
         self,
         fn: Callable[Parameters, Result],
@@ -56,8 +75,11 @@ class CallThreads(Executor):
         """Puts a call in line, or gives it to the refusing thread where the line is full."""
         with self._lock:
             # Those who send slowly keep nobody else out.
-            full = self._in_flight - self._stand_ins >= self._capacity
-            if not full:
+            full = self._in_flight - self._stand_ins >= self.room
+            if full:
+                self._room = max(self._room - self._step, self._least_room)
+            else:
+                self._room = min(self._room + REFUSALS_A_CALL * self._step, self._capacity)
                 self._in_flight += 1
         if full:
             return self._refuser.submit(fn, *args, **kwargs)
