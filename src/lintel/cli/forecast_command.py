@@ -13,7 +13,7 @@ import click
 
 from lintel.cli import sheets
 from lintel.cli.files import FileFailedError, refuse_existing
-from lintel.cli.forecast_engines import Question
+from lintel.cli.forecast_engines import Known, Question
 from lintel.cli.forecast_plots import PlotTexts, check_plot, draw_forecast
 from lintel.cli.forecast_results import ForecastResult
 from lintel.cli.names import counted, shown
@@ -151,6 +151,14 @@ Examples:
     help="Steps of a season, such as 24 of hours. Default: found from the steps.",
 )
 @click.option("--column", default="", metavar="NAME", help="Header of the values in the file.")
+@click.option(
+    "--regressor",
+    "regressors",
+    multiple=True,
+    metavar="NAME",
+    help="Header of what else is known, such as a holiday; may be given again. Lines after the last"
+    " value tell it of the steps to come.",
+)
 @zone_option(
     "Time zone whose hours and weekdays matter, and of times in the file that do not tell theirs."
     " Default: UTC for a file, the device's for a series that is kept."
@@ -166,13 +174,14 @@ def forecast(
     FILE is text with a time and a number in every line, separated by commas, semicolons, tabs or
     blanks, with or without a header. Times are ISO 8601; steps may be seconds, hours, days or
     working days, with gaps. The CSV has the columns timestamp,mean and, for each level, lo and hi,
-    such as lo80,hi80.
+    such as lo80,hi80. Only the model xgboost, and what it is part of, goes by regressors.
     """
     if (file is None) == (stored is None):
         raise click.UsageError("Give either a FILE or a --series.")
     targets = Targets(*(options.pop(name) for name in ("csv_file", "plot", "overwrite")))
     targets.check()
     column, zone = options.pop("column"), options.pop("time_zone")
+    regressors = options.pop("regressors")
     question = Question(
         horizon=options.pop("horizon"),
         levels=options.pop("levels"),
@@ -182,26 +191,61 @@ def forecast(
     )
     # What is left says where the work is done.
     if stored is None:
-        history, result = _forecast_file(Path(str(file)), zone or UTC, column, question, options)
-    elif column:
-        raise click.UsageError("--column is for a FILE.")
+        table = read_time_table(Path(str(file)), zone or UTC, column, regressors)
+        history, result = _forecast_file(Path(str(file)), zone or UTC, table, question, options)
+    elif column or regressors:
+        raise click.UsageError(f"{'--column' if column else '--regressor'} is for a FILE.")
     else:
         history, result = _forecast_series(stored, resolution, question, options)
     targets.write(history, result)
 
 
 def _forecast_file(
-    file: Path, zone: tzinfo, column: str, question: Question, place: dict[str, Any]
+    file: Path, zone: tzinfo, table: TimeTable, question: Question, place: dict[str, Any]
 ) -> tuple[History, ForecastResult]:
-    table = read_time_table(file, zone, column)
     if table.gaps:
         gaps = counted(table.gaps, "line")
         click.echo(f"{shown(str(file))}: {gaps} without a value left out.", err=True)
-    question = question._replace(time_zone=question.time_zone or "UTC")
+    question = question._replace(
+        time_zone=question.time_zone or "UTC", regressors=_known(file, table, question.horizon)
+    )
     with open_forecast_engine(**place) as engine, _lines_named(file, table):
         result = engine.forecast(table.timestamps_us, table.values, question)
+    if table.regressors:
+        _check_steps(file, table, result.timestamps_us, zone)
     name = table.column or "value"
     return History(file.name, name, table.timestamps_us, table.values, table.style, zone), result
+
+
+def _known(file: Path, table: TimeTable, horizon: int) -> dict[str, Known]:
+    """Returns the regressors of a file.
+
+    Raises:
+        FileFailedError: They do not reach as far as the forecast.
+    """
+    if table.regressors and len(table.future) < horizon:
+        raise FileFailedError(
+            f"{shown(str(file))} has {counted(len(table.future), 'line')} after the last value:"
+            f" regressors must be known for each of {counted(horizon, 'step')} to forecast."
+        )
+    return {
+        name: Known(history, [step.regressors[name] for step in table.future[:horizon]])
+        for name, history in table.regressors.items()
+    }
+
+
+def _check_steps(file: Path, table: TimeTable, steps: Sequence[int], zone: tzinfo) -> None:
+    """Checks that the lines after the last value are of the steps that were forecast.
+
+    Raises:
+        FileFailedError: One is not.
+    """
+    for known, timestamp_us in zip(table.future, steps, strict=False):
+        if known.timestamp_us != timestamp_us:
+            raise FileFailedError(
+                f"{shown(str(file))}, line {known.line}: after the last value lines must be of the"
+                f" steps to forecast, here {table.style.write(timestamp_us, zone)}."
+            )
 
 
 def _forecast_series(

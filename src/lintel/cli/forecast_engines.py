@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from lintel.cli.forecast_results import ForecastResult
 from lintel.cli.series_engines import ResolutionName
+
+
+class Known(NamedTuple):
+    """A regressor: what goes with a series and is known beforehand.
+
+    Attributes:
+        history: A number a value of the history.
+        future: A number a step of the forecast.
+    """
+
+    history: Sequence[float]
+    future: Sequence[float]
 
 
 class Question(NamedTuple):
@@ -19,6 +32,7 @@ class Question(NamedTuple):
         model: Name of a model; "": the one that does best.
         season_length: Steps of a season; 0: found.
         time_zone: IANA name of the zone whose hours and weekdays matter; "": the device's.
+        regressors: What else is known, by name.
     """
 
     horizon: int
@@ -26,6 +40,7 @@ class Question(NamedTuple):
     model: str
     season_length: int
     time_zone: str
+    regressors: Mapping[str, Known] = MappingProxyType({})
 
     def quantile_levels(self) -> tuple[float, ...]:
         """Returns the ends of the intervals, rising, such as 0.1 and 0.9 of 80 %."""

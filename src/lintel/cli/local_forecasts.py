@@ -86,7 +86,9 @@ def _without_pictures(settings: Settings) -> Settings:
 
 
 def _options(question: Question) -> ForecastOptions:
-    from lintel.edge.tasks.forecast import ForecastOptions  # noqa: PLC0415 - takes time
+    import numpy as np  # noqa: PLC0415 - imported by now
+
+    from lintel.edge.tasks.forecast import ForecastOptions, Regressor  # noqa: PLC0415 - takes time
 
     return ForecastOptions(
         horizon=question.horizon,
@@ -94,6 +96,10 @@ def _options(question: Question) -> ForecastOptions:
         model=question.model,
         season_length=question.season_length,
         time_zone=question.time_zone,
+        regressors=tuple(
+            Regressor(name, np.array(known.history), np.array(known.future))
+            for name, known in question.regressors.items()
+        ),
     )
 
 

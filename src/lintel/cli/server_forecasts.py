@@ -52,9 +52,12 @@ class ServerForecasts(ServerConnection):
 
 
 def _options(question: Question) -> client.ForecastOptions:
+    from lintel.client import Regressor  # noqa: PLC0415 - imported by now
+
     return {
         "levels": question.levels,
         "model": question.model,
         "season_length": question.season_length,
         "time_zone": question.time_zone,
+        "regressors": {name: Regressor(*known) for name, known in question.regressors.items()},
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +59,9 @@ class TimeTable:
         column: What the file calls the values; "" where it has no header.
         style: How it writes times.
         gaps: Lines without a value, which were left out.
+        regressors: What else the file tells of each value, by column.
+        future: What it tells of times after the last value; empty where no regressors were
+            asked for.
     """
 
     timestamps_us: list[int]
@@ -66,6 +70,22 @@ class TimeTable:
     column: str
     style: TimeStyle
     gaps: int
+    regressors: dict[str, list[float]]
+    future: list[KnownStep]
+
+
+class KnownStep(NamedTuple):
+    """A time without a value of which something else is known.
+
+    Attributes:
+        timestamp_us: Microseconds since 1970 UTC.
+        line: In the file.
+        regressors: Finite numbers, by column.
+    """
+
+    timestamp_us: int
+    line: int
+    regressors: dict[str, float]
 
 
 class _Line(NamedTuple):
@@ -81,16 +101,25 @@ class _Layout(NamedTuple):
         value: Index of the cell.
         column: What the header calls the values.
         has_header: Whether there is one.
+        regressors: Indices of the cells of what else is known, by column.
     """
 
     time: int
     value: int
     column: str
     has_header: bool
+    regressors: dict[str, int]
+
+    @property
+    def fewest_cells(self) -> int:
+        """How many cells a line must have."""
+        return 1 + max(self.time, self.value, *self.regressors.values())
 
 
-def read_time_table(path: Path, zone: tzinfo, column: str = "") -> TimeTable:
-    """Reads a series from a text file.
+def read_time_table(
+    path: Path, zone: tzinfo, column: str = "", regressors: Sequence[str] = ()
+) -> TimeTable:
+    """Reads a series from a text file, and what else the file tells of its times.
 
     Cells are separated by commas, semicolons, tabs or blanks, with or without a header. Times are
     ISO 8601: dates, local times, or times with their offset from UTC. A cell without a value is a
@@ -101,6 +130,8 @@ def read_time_table(path: Path, zone: tzinfo, column: str = "") -> TimeTable:
         zone: Of times that do not tell theirs.
         column: Header of the values; "": the only column beside the times, or the one that is
             called value, close or count.
+        regressors: Headers of what else is known: a number in every line that has a value, and
+            in the lines after the last of them.
 
     Raises:
         FileFailedError: It cannot be read, has no such column, or a line is wrong; the message
@@ -113,7 +144,7 @@ def read_time_table(path: Path, zone: tzinfo, column: str = "") -> TimeTable:
         raise FileFailedError(f"{name} cannot be read: it is no table of text.") from error
     if not lines:
         raise FileFailedError(f"{name} has no lines to read.")
-    layout = _find_layout(lines[0], column, name)
+    layout = _find_layout(lines[0], column, tuple(regressors), name)
     body = lines[1:] if layout.has_header else lines
     reader = _Reader(name, zone, layout, decimal_comma=separator != ",")
     for line in body:
@@ -157,7 +188,7 @@ def _at_blanks(line: str) -> list[str]:
     return words
 
 
-def _find_layout(first: _Line, column: str, name: str) -> _Layout:
+def _find_layout(first: _Line, column: str, regressors: tuple[str, ...], name: str) -> _Layout:
     cells = first.cells
     if len(cells) < 2:
         raise FileFailedError(
@@ -166,35 +197,49 @@ def _find_layout(first: _Line, column: str, name: str) -> _Layout:
         )
     times = [index for index, cell in enumerate(cells) if _parse_time(cell) is not None]
     if times:
-        return _layout_without_header(cells, times[0], column, name)
+        return _layout_without_header(cells, times[0], (column, *regressors), name)
     at = next((index for index, cell in enumerate(cells) if _TIME_COLUMN.search(cell)), 0)
     others = {cell: index for index, cell in enumerate(cells) if index != at}
+    known = {found: others[found] for found in (_find(each, others, name) for each in regressors)}
     if column:
-        folded = {cell.casefold(): cell for cell in others}
-        column = column if column in others else folded.get(column.casefold(), column)
-        if column not in others:
-            raise FileFailedError(
-                f"{name} has no column {shown(column)}; it has {listed(list(others))}."
-            )
-        return _Layout(at, others[column], column, has_header=True)
-    usual = [cell for cell in others if cell.casefold() in _USUAL_COLUMNS]
-    chosen = list(others) if len(others) == 1 else usual
+        chosen = [_find(column, others, name)]
+    else:
+        left = [cell for cell in others if cell not in known]
+        usual = [cell for cell in left if cell.casefold() in _USUAL_COLUMNS]
+        chosen = left if len(left) == 1 else usual
     if len(chosen) != 1:
         raise FileFailedError(
             f"{name} has the columns {listed(list(others))}: choose one with --column."
         )
-    return _Layout(at, others[chosen[0]], chosen[0], has_header=True)
+    if chosen[0] in known:
+        raise FileFailedError(
+            f"{name}: the column {shown(chosen[0])} cannot be both the values and a regressor."
+        )
+    return _Layout(at, others[chosen[0]], chosen[0], has_header=True, regressors=known)
 
 
-def _layout_without_header(cells: list[str], at: int, column: str, name: str) -> _Layout:
-    if column:
+def _find(column: str, columns: dict[str, int], name: str) -> str:
+    """Returns a column as the header writes it."""
+    folded = {each.casefold(): each for each in columns}
+    found = column if column in columns else folded.get(column.casefold(), column)
+    if found not in columns:
+        raise FileFailedError(
+            f"{name} has no column {shown(column)}; it has {listed(list(columns))}."
+        )
+    return found
+
+
+def _layout_without_header(
+    cells: list[str], at: int, columns: tuple[str, ...], name: str
+) -> _Layout:
+    for column in filter(None, columns):
         raise FileFailedError(f"{name} has no header, and so no column {shown(column)}.")
     if len(cells) != 2:
         raise FileFailedError(
             f"{name} has {len(cells)} columns and no header that tells which is which: a file"
             " without one has a time and a number in every line."
         )
-    return _Layout(at, 1 - at, "", has_header=False)
+    return _Layout(at, 1 - at, "", has_header=False, regressors={})
 
 
 def parse_moment(text: str, zone: tzinfo) -> int:
@@ -237,6 +282,9 @@ class _Reader:
         self._timestamps_us: list[int] = []
         self._values: list[float] = []
         self._lines: list[int] = []
+        self._regressors: dict[str, list[float]] = {name: [] for name in layout.regressors}
+        # Lines after the last value, until there is another.
+        self._after: list[tuple[int, _Line]] = []
         self._gaps = 0
 
     def read(self, line: _Line) -> None:
@@ -246,7 +294,7 @@ class _Reader:
             FileFailedError: It is wrong.
         """
         place = f"{self._name}, line {line.number}"
-        if len(line.cells) <= max(self._layout.time, self._layout.value):
+        if len(line.cells) < self._layout.fewest_cells:
             raise FileFailedError(f"{place}: it has {len(line.cells)} cells, too few.")
         timestamp_us = self._time(line.cells[self._layout.time], place)
         if self._timestamps_us and timestamp_us <= self._timestamps_us[-1]:
@@ -257,11 +305,15 @@ class _Reader:
             )
         value = self._number(line.cells[self._layout.value], place)
         if value is None:
-            self._gaps += 1
+            self._after.append((timestamp_us, line))
             return
+        self._gaps += len(self._after)
+        self._after.clear()
         self._timestamps_us.append(timestamp_us)
         self._values.append(value)
         self._lines.append(line.number)
+        for name, number in self._known(line).items():
+            self._regressors[name].append(number)
 
     def finished(self) -> TimeTable:
         """Returns what was read.
@@ -273,9 +325,46 @@ class _Reader:
             raise FileFailedError(f"{self._name} has no values.")
         order = (TimeStyle.OFFSET, TimeStyle.LOCAL, TimeStyle.DATE)
         style = next(style for style in order if style in self._styles)
+        future = self._future() if self._layout.regressors else []
         return TimeTable(
-            self._timestamps_us, self._values, self._lines, self._layout.column, style, self._gaps
+            self._timestamps_us,
+            self._values,
+            self._lines,
+            self._layout.column,
+            style,
+            self._gaps + len(self._after) - len(future),
+            self._regressors,
+            future,
         )
+
+    def _future(self) -> list[KnownStep]:
+        """Returns what is known after the last value; times must rise there too."""
+        steps = [KnownStep(time, line.number, self._known(line)) for time, line in self._after]
+        for before, step in pairwise(steps):
+            if step.timestamp_us <= before.timestamp_us:
+                raise FileFailedError(
+                    f"{self._name}, line {step.line}: its time is not later than that of line"
+                    f" {before.line}; times must rise."
+                )
+        return steps
+
+    def _known(self, line: _Line) -> dict[str, float]:
+        """Reads the regressors of a line.
+
+        Raises:
+            FileFailedError: One has no number.
+        """
+        place = f"{self._name}, line {line.number}"
+        known = {}
+        for name, index in self._layout.regressors.items():
+            number = self._number(line.cells[index], place)
+            if number is None:
+                raise FileFailedError(
+                    f"{place}: the regressor {shown(name)} has no number; it must be known at every"
+                    " value, and after the last."
+                )
+            known[name] = number
+        return known
 
     def _time(self, cell: str, place: str) -> int:
         parsed = _parse_time(cell)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from tests.unit.cli.conftest import Run
@@ -182,6 +183,51 @@ def test_a_point_that_is_not_accepted_is_told_by_its_line(
     assert "regular steps" in ended.err
 
 
+@pytest.fixture
+def holidays(tmp_path: Path) -> Path:
+    """Visitors of 140 days, a hundred more on holidays, and what the next ten days are."""
+    random = np.random.default_rng(4)
+    lines = ["Date,Visitors,Holiday"]
+    for day in range(150):
+        holiday = int(random.random() < 0.2)
+        visitors = "" if day >= 140 else round(50 + 100 * holiday + random.normal(0, 3), 1)
+        lines.append(f"{datetime(2026, 3, 2) + timedelta(days=day):%Y-%m-%d},{visitors},{holiday}")
+    path = tmp_path / "visitors.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+class TestRegressors:
+    def test_a_forecast_goes_by_them(self, run: Run, place: list[str], holidays: Path) -> None:
+        command = ("forecast", holidays, "--horizon", "10", "--model", "xgboost", "--csv", "-")
+        ended = run(*command, "--regressor", "Holiday", *place)
+        assert (ended.status, "left out" in ended.err) == (0, False), ended.err
+        known = [line.endswith(",1") for line in holidays.read_text().splitlines()[-10:]]
+        assert any(known)
+        for step, holiday in zip(rows(ended.out), known, strict=True):
+            assert float(step["mean"]) == pytest.approx(150 if holiday else 50, abs=25)
+
+    def test_they_must_reach_as_far_as_the_forecast(self, run: Run, holidays: Path) -> None:
+        ended = run("forecast", holidays, "--horizon", "11", "--regressor", "Holiday", *NAIVE)
+        assert ended.status == 2
+        assert (
+            "has 10 lines after the last value: regressors must be known for each of 11 steps"
+            in (ended.err)
+        )
+
+    def test_they_must_be_of_the_steps_to_come(self, run: Run, holidays: Path) -> None:
+        text = holidays.read_text()
+        holidays.write_text(
+            "\n".join(line for line in text.splitlines() if "2026-07-21" not in line)
+        )
+        ended = run("forecast", holidays, "--horizon", "5", "--regressor", "Holiday", *NAIVE)
+        assert ended.status == 2
+        assert "line 143: after the last value lines must be of the steps to forecast, here" in (
+            ended.err
+        )
+        assert "here 2026-07-21." in ended.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -189,6 +235,7 @@ def test_a_point_that_is_not_accepted_is_told_by_its_line(
         (("--horizon", "1"), "Give either a FILE or a --series."),
         (("prices.csv", "--series", "door", "--horizon", "1"), "Give either a FILE or a --series."),
         (("--series", "door", "--horizon", "1", "--column", "x"), "--column is for a FILE."),
+        (("--series", "door", "--horizon", "1", "--regressor", "x"), "--regressor is for a FILE."),
         (("--series", "door", "--horizon", "1"), "The device keeps no series of that name."),
         (("prices.csv", "--horizon", "0"), "0 is not in the range 1<=x<=1000"),
         (("prices.csv", "--horizon", "51"), "longer than the history, which spans 50"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lintel.cli.files import FileFailedError
-from lintel.cli.time_tables import TimeStyle, TimeTable, read_time_table
+from lintel.cli.time_tables import KnownStep, TimeStyle, TimeTable, read_time_table
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY_US = 86_400_000_000
@@ -24,10 +24,12 @@ Read = Callable[..., TimeTable]
 def read(tmp_path: Path) -> Read:
     """Reads a text as if it were a file."""
 
-    def read_text(text: str | bytes, zone: tzinfo = UTC, column: str = "") -> TimeTable:
+    def read_text(
+        text: str | bytes, zone: tzinfo = UTC, column: str = "", regressors: Sequence[str] = ()
+    ) -> TimeTable:
         path = tmp_path / "prices.txt"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return read_time_table(path, zone, column)
+        return read_time_table(path, zone, column, regressors)
 
     return read_text
 
@@ -162,3 +164,50 @@ def test_times_are_written_as_they_are_read(
     table = read_time_table(path, UTC)
     assert table.timestamps_us == timestamps_us
     assert table.style is style
+
+
+class TestRegressors:
+    TEXT = """Date,Visitors,Holiday,Rain
+2026-07-01,5,0,1.5
+2026-07-02,,0,
+2026-07-03,7,1,2
+2026-07-04,,1,3
+2026-07-05,,0,4
+"""
+
+    def test_they_are_known_at_values_and_after_the_last(self, read: Read) -> None:
+        table = read(self.TEXT, column="Visitors", regressors=["holiday", "Rain"])
+        assert table.regressors == {"Holiday": [0, 1], "Rain": [1.5, 2]}
+        last = table.timestamps_us[-1]
+        assert table.future == [
+            KnownStep(last + DAY_US, 5, {"Holiday": 1, "Rain": 3}),
+            KnownStep(last + 2 * DAY_US, 6, {"Holiday": 0, "Rain": 4}),
+        ]
+        # The line between two values is a gap; those after the last are not.
+        assert table.gaps == 1
+
+    def test_nothing_is_known_where_none_is_asked_for(self, read: Read) -> None:
+        table = read(self.TEXT, column="Visitors")
+        assert (table.regressors, table.future, table.gaps) == ({}, [], 3)
+
+    def test_the_values_are_the_column_that_is_left(self, read: Read) -> None:
+        assert read(self.TEXT, regressors=["Holiday", "Rain"]).column == "Visitors"
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (TEXT.replace("7,1,2", "7,1,"), "line 4: the regressor Rain has no number"),
+            (TEXT.replace(",1,3", ",,3"), "line 5: the regressor Holiday has no number"),
+            (TEXT.replace(",1,3", ",wet,3"), "line 5: wet is no number"),
+            (TEXT.replace("07-05", "07-04"), "line 6: its time is not later than that of line 5"),
+            (TEXT.replace("Rain", "Sun"), "has no column Rain; it has Visitors, Holiday, Sun"),
+            ("2026-07-01 5\n", "has no header, and so no column Visitors"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, read: Read, text: str, message: str) -> None:
+        with pytest.raises(FileFailedError, match=message):
+            read(text, column="Visitors", regressors=["Holiday", "Rain"])
+
+    def test_the_values_cannot_be_one_of_them(self, read: Read) -> None:
+        with pytest.raises(FileFailedError, match="Rain cannot be both the values and a regressor"):
+            read(self.TEXT, column="Rain", regressors=["rain"])

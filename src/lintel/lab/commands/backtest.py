@@ -86,6 +86,14 @@ season_option = click.option(
 column_option = click.option(
     "--column", default="", metavar="NAME", help="Header of the values, where there are several."
 )
+regressor_option = click.option(
+    "--regressor",
+    "regressors",
+    multiple=True,
+    metavar="NAME",
+    help="Header of what else is known beforehand, such as a holiday; may be given again. Only"
+    " xgboost goes by it.",
+)
 zone_option = click.option(
     "--time-zone",
     default="",
@@ -125,6 +133,7 @@ Examples:
 @calibration_option
 @season_option
 @column_option
+@regressor_option
 @zone_option
 @report_option
 @csv_option
@@ -135,9 +144,6 @@ def backtest(
     csv_file: Path | None,
     overwrite: bool,
     models: str,
-    season: int,
-    column: str,
-    time_zone: str,
     **options: Any,
 ) -> None:
     """Measures forecasts by rolling origins: from many moments of the past, by what was known then.
@@ -153,7 +159,11 @@ def backtest(
     for target in (report, csv_file):
         if target:
             refuse_existing(target, overwrite=overwrite)
-    series = read_series(file, column=column, time_zone=time_zone, season_length=season)
+    series, known = read_series(
+        file,
+        season_length=options.pop("season"),
+        **{name: options.pop(name) for name in ("column", "regressors", "time_zone")},
+    )
     protocol = _protocol(series, **options)
     forecasters = make_forecasters(_words(models), series.season_length)
     with click.progressbar(
@@ -162,7 +172,9 @@ def backtest(
         file=sys.stderr,
         hidden=not sys.stderr.isatty(),
     ) as bar:
-        result = run_backtest(series, forecasters, protocol, progress=lambda: bar.update(1))
+        result = run_backtest(
+            series, forecasters, protocol, regressors=known, progress=lambda: bar.update(1)
+        )
     summary = reports.summarise(result, shown(file.name))
     click.echo(reports.to_text(summary))
     if csv_file:

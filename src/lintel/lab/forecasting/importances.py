@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,11 @@ class Importance:
 
 
 def measure_importances(
-    fitted: FittedTrees, series: RegularSeries, regressors: Floats, start: int
+    fitted: FittedTrees,
+    series: RegularSeries,
+    regressors: Floats,
+    start: int,
+    names: Sequence[str] = (),
 ) -> tuple[Importance, ...]:
     """Measures the importances of all features.
 
@@ -43,6 +48,7 @@ def measure_importances(
         series: The whole series.
         regressors: float64 (len(series), R).
         start: First step whose examples are shuffled.
+        names: R names of the regressors.
 
     Returns:
         One a feature, the one with the most gain first; none where no example is unseen.
@@ -66,11 +72,14 @@ def measure_importances(
         n_repeats=REPEATS,
         random_state=0,
     ).importances_mean
+    gains = fitted.gains()
+    # Regressors are the last.
+    named = [*list(gains)[: len(gains) - len(names)], *names]
     return tuple(
         sorted(
             (
                 Importance(name, gain, float(cost) / (error or 1.0))
-                for (name, gain), cost in zip(fitted.gains().items(), added, strict=True)
+                for name, gain, cost in zip(named, gains.values(), added, strict=True)
             ),
             key=lambda each: -each.gain,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -71,6 +72,7 @@ def run_backtest(
     forecasters: Sequence[Forecaster],
     protocol: Protocol,
     *,
+    regressors: Mapping[str, Floats] = MappingProxyType({}),
     progress: Callable[[], object] = lambda: None,
 ) -> Backtest:
     """Forecasts from every origin with every model.
@@ -82,6 +84,7 @@ def run_backtest(
         series: The whole series.
         forecasters: The models, a naive one among them.
         protocol: How.
+        regressors: What else is known beforehand, by name: float64 (len(series),).
         progress: Called after each forecast of each model; see `count_forecasts`.
 
     Raises:
@@ -90,7 +93,8 @@ def run_backtest(
     for each in forecasters:
         _check_length(series, each, protocol)
     watched, singles = _watch(forecasters, progress)
-    whole = _run(series, watched, protocol)
+    known = np.column_stack([np.empty((len(series), 0)), *regressors.values()])
+    whole = _run(series, watched, protocol, known)
     for name, error in whole.failures.items():
         raise LabError(f"The model {name} failed: {error.message}") from error
     lowest = 0.0 if series.head(protocol.first_origin(len(series))).is_counts else -np.inf
@@ -109,7 +113,7 @@ def run_backtest(
             name: intervals_along(whole, name, protocol.quantile_levels, lowest)[test:]
             for name in whole.forecasts
         },
-        _importances(series, singles, protocol),
+        _importances(series, singles, protocol, (known, tuple(regressors))),
     )
 
 
@@ -174,14 +178,14 @@ def _watch(
 
 
 def _run(
-    series: RegularSeries, forecasters: Sequence[Forecaster], protocol: Protocol
+    series: RegularSeries, forecasters: Sequence[Forecaster], protocol: Protocol, known: Floats
 ) -> BacktestResult:
     """Backtests on the windows of calibration and of the test, end to end.
 
     Those of the test come first, so that what is kept was fitted before their first origin.
     """
     plan = protocol.test_plan
-    test = backtest(series, forecasters, plan, _nothing_known(series))
+    test = backtest(series, forecasters, plan, known)
     if not protocol.calibration:
         return test
     # It ends with the window before the first of the test.
@@ -190,7 +194,7 @@ def _run(
         earlier,
         forecasters,
         replace(plan, windows=protocol.calibration),
-        _nothing_known(earlier),
+        known[: len(earlier)],
     )
     return replace(
         test,
@@ -207,16 +211,25 @@ def _run(
 
 
 def _importances(
-    series: RegularSeries, kept: Sequence[_Watched], protocol: Protocol
+    series: RegularSeries,
+    kept: Sequence[_Watched],
+    protocol: Protocol,
+    regressors: tuple[Floats, Sequence[str]],
 ) -> dict[str, tuple[Importance, ...]]:
     """Looks into the trees that were fitted before the first origin of the test part.
 
     Where several kinds are averaged, into the best of them.
+
+    Args:
+        series: The whole series.
+        kept: What came of the first fits.
+        protocol: How they were made.
+        regressors: float64 (len(series), R), and R names.
     """
+    known, names = regressors
     origin = protocol.first_origin(len(series))
-    nothing = _nothing_known(series)
     return {
-        each.name: measure_importances(each.first.members[0], series, nothing, origin)
+        each.name: measure_importances(each.first.members[0], series, known, origin, names)
         for each in kept
         if isinstance(each.first, FittedTreeEnsemble)
     }
@@ -231,8 +244,3 @@ def _check_length(series: RegularSeries, forecaster: Forecaster, protocol: Proto
             f" are {max(0, origin)}: give fewer --origins, a smaller --calibration, or other"
             " --models."
         )
-
-
-def _nothing_known(series: RegularSeries) -> Floats:
-    """Returns regressors, of which there are none."""
-    return np.empty((len(series), 0))

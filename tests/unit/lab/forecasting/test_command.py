@@ -43,6 +43,17 @@ def test_it_tells_figures_and_writes_a_page_and_csv(file: Path, tmp_path: Path) 
     assert table.read_text().splitlines()[1].startswith("naive,2024-06-29,2024-06-29,1,")
 
 
+def test_what_is_known_beforehand_is_taken_from_a_column(file: Path, tmp_path: Path) -> None:
+    header, *lines = file.read_text().splitlines()
+    thirds = [f"{line},{number % 3}" for number, line in enumerate(lines)]
+    file.write_text("\n".join([f"{header},Third", *thirds]))
+    report = tmp_path / "report.html"
+    command = (file, "--last", "10%", "--models", "xgboost", "--calibration", "40")
+    done = run(*command, "--report", report, "--column", "Value", "--regressor", "third")
+    assert done.exit_code == 0, done.output
+    assert "Third" in report.read_text()
+
+
 def test_what_is_there_is_not_overwritten(file: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     report.write_text("mine")

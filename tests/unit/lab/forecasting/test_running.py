@@ -122,6 +122,19 @@ def test_trees_are_looked_into(days: RegularSeries) -> None:
     assert set(backtest.importances) == {"xgboost"}
 
 
+def test_trees_go_by_what_is_known_beforehand(make_series: MakeSeries) -> None:
+    random = np.random.default_rng(2)
+    open_doors = (random.random(600) < 0.3).astype(np.float64)
+    series = make_series(20 + 30 * open_doors + random.normal(0, 1, 600))
+    protocol = Protocol(horizon=1, windows=100, calibration=20)
+    models = [Naive(), Trees(threads=1)]
+    blind = run_backtest(series, models, protocol)
+    known = run_backtest(series, models, protocol, regressors={"open": open_doors})
+    errors = [each.result.mean_absolute_error("xgboost") for each in (known, blind)]
+    assert errors[0] < 0.3 * errors[1]
+    assert known.importances["xgboost"][0].feature == "open"
+
+
 def test_a_model_that_needs_more_history_is_named(days: RegularSeries) -> None:
     protocol = Protocol(horizon=1, windows=690, calibration=0)
     with pytest.raises(LabError, match=r"seasonal-naive needs 48 steps before .* there are 30"):
