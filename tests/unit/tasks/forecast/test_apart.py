@@ -23,6 +23,7 @@ from lintel.edge.tasks.forecast.apart import apart, working_apart
 from lintel.edge.tasks.forecast.libraries import import_library
 from lintel.edge.tasks.forecast.series import check_finite
 
+OOM_SCORE = Path("/proc/self/oom_score_adj")
 CHOOSES = """
 import sys
 import numpy as np
@@ -56,6 +57,13 @@ def test_work_is_done_by_one_other_process() -> None:
     with working_apart():
         first, second = apart(os.getpid), apart(os.getpid)
     assert first == second != os.getpid()
+
+
+@pytest.mark.skipif(not OOM_SCORE.exists(), reason="only Linux chooses whom to end")
+def test_where_memory_runs_out_it_goes_before_the_device() -> None:
+    with working_apart():
+        assert apart(OOM_SCORE.read_text).strip() == "1000"
+    assert OOM_SCORE.read_text().strip() != "1000"
 
 
 def test_within_another_it_is_the_same_process() -> None:

@@ -15,8 +15,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from pathlib import Path
 from typing import IO, Any, ParamSpec, TypeVar, cast
 
 from lintel.edge.errors import InferenceFailedError, LintelError
@@ -142,6 +143,7 @@ def main() -> None:
     # What libraries print is no answer.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     threading.Thread(target=_end_with_the_device, daemon=True).start()
+    _be_the_first_to_go()
     while True:
         try:
             work, args, kwargs = pickle.load(sys.stdin.buffer)  # noqa: S301 - of our own process
@@ -153,6 +155,13 @@ def main() -> None:
             answer = (True, error)
         pickle.dump(answer, answers)
         answers.flush()
+
+
+def _be_the_first_to_go() -> None:
+    """Has Linux end this process, and not the device, where memory runs out: see proc(5)."""
+    # There is no such file elsewhere, and containers may keep it from being written.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
 
 
 def _end_with_the_device() -> None:
