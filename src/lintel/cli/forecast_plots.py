@@ -6,12 +6,15 @@ import io
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lintel.cli.extras import require
 from lintel.cli.files import FileFailedError, whole_file
 from lintel.cli.forecast_results import ForecastResult
 from lintel.cli.names import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FORMATS = (".png", ".svg")
 _DAY_US = 86_400_000_000
@@ -75,36 +78,12 @@ def draw_forecast(
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    shown_points = min(max(_HISTORY_SHARE * len(result.mean), _LEAST_HISTORY), _MOST_HISTORY)
-    # What matplotlib counts in too: days since 1970 UTC.
-    past = [timestamp_us / _DAY_US for timestamp_us in history[0][-shown_points:]]
-    values = list(history[1][-shown_points:])
-    future = [timestamp_us / _DAY_US for timestamp_us in result.timestamps_us]
     figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.plot(past, values, color=_HISTORY_COLOUR, linewidth=1.2, label="history")
-    # From wide and pale to narrow and full, each over the one before.
-    for place, (level, (low, high)) in enumerate(sorted(result.intervals.items(), reverse=True)):
-        shade = _PALEST + (_FULLEST - _PALEST) * (place + 1) / len(result.intervals)
-        axes.fill_between(
-            future,
-            low,
-            high,
-            color=_tint(_FORECAST_COLOUR, shade),
-            linewidth=0,
-            label=f"{level:g} %",
-        )
-    # The line goes on from the last value that is known.
-    axes.plot(
-        [past[-1], *future],
-        [values[-1], *result.mean],
-        color=_FORECAST_COLOUR,
-        linewidth=1.6,
-        label=f"forecast ({result.model})",
-    )
+    _plot(axes, history, result)
     locator = AutoDateLocator(tz=zone)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     formatter = ConciseDateFormatter(locator, tz=zone)  # type: ignore[no-untyped-call]
@@ -119,6 +98,31 @@ def draw_forecast(
         figure.savefig(drawn, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)
     with whole_file(target, overwrite=overwrite) as file:
         file.write(drawn.getvalue())
+
+
+def _plot(
+    axes: Axes, history: tuple[Sequence[int], Sequence[float]], result: ForecastResult
+) -> None:
+    """Draws the lines and the bands."""
+    shown_points = min(max(_HISTORY_SHARE * len(result.mean), _LEAST_HISTORY), _MOST_HISTORY)
+    # What matplotlib counts in too: days since 1970 UTC.
+    past = [timestamp_us / _DAY_US for timestamp_us in history[0][-shown_points:]]
+    values = list(history[1][-shown_points:])
+    future = [timestamp_us / _DAY_US for timestamp_us in result.timestamps_us]
+    axes.plot(past, values, color=_HISTORY_COLOUR, linewidth=1.2, label="history")
+    # From wide and pale to narrow and full, each over the one before.
+    for place, (level, bounds) in enumerate(sorted(result.intervals.items(), reverse=True)):
+        shade = _PALEST + (_FULLEST - _PALEST) * (place + 1) / len(result.intervals)
+        tint = _tint(_FORECAST_COLOUR, shade)
+        axes.fill_between(future, *bounds, color=tint, linewidth=0, label=f"{level:g} %")
+    # The line goes on from the last value that is known.
+    axes.plot(
+        [past[-1], *future],
+        [values[-1], *result.mean],
+        color=_FORECAST_COLOUR,
+        linewidth=1.6,
+        label=f"forecast ({result.model})",
+    )
 
 
 def _tint(colour: str, share: float) -> tuple[float, float, float]:
