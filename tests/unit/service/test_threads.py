@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from lintel.edge.service.threads import (
+    CALM_S,
     REFUSALS_A_CALL,
     REFUSALS_TO_CLOSE,
     CallThreads,
@@ -98,6 +99,14 @@ class TestFloods:
             assert threads.submit(refusing).result(10) is False
             _until_idle(threads)
         assert threads.room == 6
+
+    def test_a_burst_after_a_flood_finds_the_whole_line(self, threads: CallThreads) -> None:
+        with _busy(threads, calls=6):
+            for _ in range(10 * REFUSALS_TO_CLOSE):
+                threads.submit(refusing).result(10)
+        time.sleep(CALM_S)
+        with _busy(threads, calls=6):
+            assert threads.submit(refusing).result(10) is True
 
     def test_callers_who_come_back_later_keep_their_line(self, threads: CallThreads) -> None:
         for _ in range(3 * REFUSALS_TO_CLOSE):

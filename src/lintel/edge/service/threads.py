@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
@@ -19,6 +20,8 @@ REFUSALS_TO_CLOSE = 40
 # What a call that is taken gives back of the line, in what a refused one takes of it: polite
 # callers, who come back later, do not shorten it.
 REFUSALS_A_CALL = 3
+# After so long without a refusal there is no flood, however short the line is.
+CALM_S = 0.25
 # Threads that may stand in for those that wait for slow senders.
 MOST_STAND_INS = 8
 
@@ -32,8 +35,8 @@ class CallThreads(Executor):
 
     The line is there for bursts. In a flood it helps nobody: workers find the next call without
     it, and those in it only wait. It therefore shortens, down to nothing, while most calls are
-    refused, and grows again when they are not; as the queues of B. Maurer, Fail at Scale, 2015,
-    do, by time.
+    refused, and grows again when they are not, or none is for some time (B. Maurer, Fail at Scale,
+    2015, has queues do the like).
 
     Args:
         workers: Calls worked on at a time.
@@ -46,6 +49,7 @@ class CallThreads(Executor):
         self._capacity = capacity
         self._room = float(capacity)
         self._step = (capacity - workers) / REFUSALS_TO_CLOSE
+        self._refused_s = -CALM_S
         self._line: SimpleQueue[Task | None] = SimpleQueue()
         self._refuser = ThreadPoolExecutor(1, thread_name_prefix=REFUSER)
         self._lock = threading.Lock()
@@ -73,10 +77,14 @@ class CallThreads(Executor):
         **kwargs: Parameters.kwargs,
     ) -> Future[Result]:
         """Puts a call in line, or gives it to the refusing thread where the line is full."""
+        now_s = time.monotonic()
         with self._lock:
+            if now_s - self._refused_s >= CALM_S:
+                self._room = self._capacity
             # Those who send slowly keep nobody else out.
             full = self._in_flight - self._stand_ins >= self.room
             if full:
+                self._refused_s = now_s
                 self._room = max(self._room - self._step, self._least_room)
             else:
                 self._room = min(self._room + REFUSALS_A_CALL * self._step, self._capacity)
