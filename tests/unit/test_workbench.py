@@ -70,6 +70,26 @@ def blurred_pixels(result: WorkResult) -> np.ndarray:
     return decode(result.blurred.image.data).pixels
 
 
+@pytest.mark.parametrize("format_", [ImageFormat.JPEG, ImageFormat.PNG])
+def test_a_face_that_is_small_in_a_large_picture_is_found_in_a_part_of_it(
+    workbench: Workbench, runtime: Runtime, face: EncodedImage, format_: ImageFormat
+) -> None:
+    canvas = np.full((2000, 3000, 3), 90, np.uint8)
+    canvas[700:850, 2500:2650] = cv2.resize(decode(face.data).pixels, (150, 150))
+    picture = EncodedImage(encode(canvas, format_))
+    for work in (workbench.detect, workbench.blur):
+        found = work(picture).detections
+        assert found is not None
+        assert (found.boxes[0, :2] > (2500, 700)).all()
+        assert (found.boxes[0, 2:] < (2650, 850)).all()
+    # Never, and from so many pixels on.
+    for parts_from in (0, 3001):
+        whole_alone = Workbench(runtime, parse({"faces": {"parts_from": parts_from}}))
+        found = whole_alone.detect(picture).detections
+        assert found is not None
+        assert len(found.boxes) == 0
+
+
 def test_faces_are_told_in_pixels_of_the_whole_picture(
     workbench: Workbench, face: EncodedImage
 ) -> None:

@@ -26,7 +26,7 @@ from lintel.edge.errors import (
     OverloadedError,
 )
 from lintel.edge.geometry import intersection_over_union
-from lintel.edge.images import Picture, decode
+from lintel.edge.images import ImageFormat, Picture, decode, encode
 from lintel.edge.packages import (
     Calibration,
     CascadeOutput,
@@ -35,7 +35,9 @@ from lintel.edge.packages import (
     builtin_packages,
     load_package,
 )
+from lintel.edge.runtime import Runtime
 from lintel.edge.tasks.faces import Detections, FaceDetector, calibrate, prepare
+from lintel.edge.workbench import EncodedImage, Workbench
 
 DrawFace = Callable[..., NDArray[np.uint8]]
 
@@ -178,6 +180,11 @@ def test_of_boxes_on_one_face_the_best_is_kept(package: Package) -> None:
 def test_boxes_are_clipped_and_those_outside_left_out(package: Package) -> None:
     found = detect(package, PreparedSession([[-20, 400, 50, 500], [700, 0, 800, 50]], [5, 5]))
     assert found.boxes.tolist() == [[0, 400, 50, 480]]
+
+
+def test_a_face_whose_corners_are_the_wrong_way_round_is_a_face(package: Package) -> None:
+    found = detect(package, PreparedSession([[60, 20, 20, 70], [300, 200, 350, 150]], [9, 5]))
+    assert found.boxes.tolist() == [[20, 20, 60, 70], [300, 150, 350, 200]]
 
 
 @pytest.mark.parametrize(
@@ -423,6 +430,29 @@ def test_most_large_bare_faces_of_real_pictures_are_found(
         found += int((overlaps >= 0.4).any(axis=1).sum())
     assert faces >= 20
     assert found / faces >= 0.5
+
+
+@pytest.mark.data
+def test_faces_that_are_small_in_a_large_photo_are_found(data_folder: Path) -> None:
+    # A photo of 12 megapixels, put together of pictures as they are.
+    canvas = np.full((3000, 4000, 3), 128, np.uint8)
+    faces: list[list[float]] = []
+    places = [(x, y) for y in range(0, 2400, 600) for x in range(0, 3200, 800)]
+    pictures = large_bare_faces(data_folder / "faces")
+    for (x, y), (image, boxes) in zip(places, pictures.items(), strict=False):
+        pixels = decode((data_folder / "faces" / image).read_bytes(), depth8=True).pixels
+        part = pixels[:600, :800]
+        canvas[y : y + part.shape[0], x : x + part.shape[1]] = part
+        whole = [box for box in boxes if box[2] <= part.shape[1] and box[3] <= part.shape[0]]
+        faces += [[box[0] + x, box[1] + y, box[2] + x, box[3] + y] for box in whole]
+    settings = Settings()
+    workbench = Workbench(Runtime(settings, 1), settings)
+    photo = EncodedImage(encode(canvas, ImageFormat.JPEG))
+    found = workbench.detect(photo).detections
+    assert found is not None
+    overlaps = intersection_over_union(faces, found.boxes)
+    assert len(faces) >= 10
+    assert (overlaps >= 0.4).any(axis=1).mean() >= 0.8
 
 
 def large_bare_faces(folder: Path) -> dict[str, list[list[float]]]:

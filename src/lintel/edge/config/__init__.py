@@ -148,6 +148,14 @@ class Faces(Section, frozen=True):
         Annotated[float, Meta(ge=0, le=1)] | None,
         Meta(description="Faces scored below are left out; unset: the model's own."),
     ] = None
+    parts_from: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Pixels of the long side from which a picture is also looked at in parts,"
+            " for faces that are small in it; 0: never. Cameras are not.",
+        ),
+    ] = 2000
 
 
 class Masks(Section, frozen=True):

@@ -8,9 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lintel.edge.errors import InferenceFailedError, InvalidArgumentError, LintelError
-from lintel.edge.images import ImageLimits, Picture, decode, encode, from_raw, to_raw
+from lintel.edge.images import (
+    ImageHeader,
+    ImageLimits,
+    Picture,
+    decode,
+    encode,
+    from_raw,
+    read_header,
+    to_raw,
+)
 from lintel.edge.tasks.blur import BlurMethod, BlurOptions, BlurShape, blur_regions, blur_whole
-from lintel.edge.tasks.faces import Detections
+from lintel.edge.tasks.faces import SHRINKING, Detections
 from lintel.edge.tasks.masks import mask_states
 from lintel.edge.tasks.statistics import ImageStatistics, compute_statistics
 from lintel.edge.workbench.requests import (
@@ -165,7 +174,8 @@ class Workbench:
         elif work.looks_for_faces:
             detector = self._runtime.face_detector(work.detection.model)
             with times.measure("detect"):
-                detections = detector.detect(picture, self._min_score(work, detector))
+                look = detector.detect_closely if self._is_large(picture) else detector.detect
+                detections = look(picture, self._min_score(work, detector))
             told = slice(np.count_nonzero(detections.scores >= self._told_score(work, detector)))
         if detections is None or Task.MASKS not in work.tasks:
             return detections, None
@@ -176,6 +186,11 @@ class Workbench:
             probabilities = classifier.classify(picture, detections.boxes[told], margin=margin)
         states = mask_states(probabilities, self._min_probability(work.masks, classifier))
         return detections, MaskVerdicts(states, probabilities)
+
+    def _is_large(self, picture: Picture | ImageHeader) -> bool:
+        """Tells whether a picture is looked at in parts, too."""
+        least = self._settings.faces.parts_from
+        return 0 < least <= max(picture.width, picture.height)
 
     def _min_score(self, work: Work, detector: FaceDetector) -> float:
         """Returns the least score that anything needs of what is asked for."""
@@ -208,7 +223,10 @@ class Workbench:
             return from_raw(image.data, image.pixel_format, *size, image.stride_bytes, self._limits)
         long_side: int | None = None
         if tasks == {Task.DETECT}:
+            header = read_header(image.data, self._limits)
             long_side = self._runtime.face_detector(work.detection.model).long_side
+            if long_side and self._is_large(header):
+                long_side = max(header.width, header.height) // SHRINKING
         elif work.given is not None and work.given.boxes is None:
             long_side = self._runtime.mask_classifier(work.masks.model).long_side
         depth8 = Task.STATISTICS not in tasks
