@@ -140,7 +140,8 @@ def test_a_caller_that_leaves_a_stream_is_no_failure_of_the_device(
     device = start_device()
     with grpc.insecure_channel(device.addresses[0]) as channel:
         calls = [channel.stream_stream(method)(silence()) for _ in range(3)]
-        wait(lambda: threads_of("streams") >= 3, "three streams to begin")
+        room = "watchers" if "reflection" in method else "streams"
+        wait(lambda: threads_of(room) >= 3, "three streams to begin")
         for call in calls:
             call.cancel()
         wait(lambda: len(calls_told(caplog)) == 3, "three streams to end")

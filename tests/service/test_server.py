@@ -6,6 +6,7 @@ import hashlib
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,7 +26,7 @@ from lintel.edge.errors import SettingsInvalidError
 from lintel.edge.service import DeviceServer
 from lintel.edge.service.calls import CallInterceptor
 from lintel.inference import open_inference_pb2, open_inference_pb2_grpc
-from lintel.v1 import face_pb2, face_pb2_grpc, image_pb2, video_pb2_grpc
+from lintel.v1 import face_pb2, face_pb2_grpc, image_pb2, video_pb2, video_pb2_grpc
 
 Details = Callable[[grpc.RpcError], dict[str, Message]]
 StartDevice = Callable[..., DeviceServer]
@@ -123,6 +124,32 @@ class TestLimits:
             codes = {call.code() for call in flood}
         assert codes <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
+    def test_what_there_is_to_call_is_told_while_videos_take_all_places(
+        self, start_device: StartDevice, plain_jpeg: bytes
+    ) -> None:
+        device = start_device({"server": {"max_streams": 1}})
+        over = threading.Event()
+
+        def frames() -> Iterator[video_pb2.ProcessVideoRequest]:
+            yield video_pb2.ProcessVideoRequest(
+                config=video_pb2.VideoConfig(tasks=[video_pb2.VIDEO_TASK_DETECT_FACES])
+            )
+            image = image_pb2.Image(encoded=plain_jpeg)
+            yield video_pb2.ProcessVideoRequest(frame=video_pb2.VideoFrame(image=image))
+            over.wait()
+
+        def ask() -> Iterator[reflection_pb2.ServerReflectionRequest]:
+            yield reflection_pb2.ServerReflectionRequest(list_services="")
+
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            video = video_pb2_grpc.VideoServiceStub(channel).ProcessVideo(frames())
+            assert next(video).HasField("result")
+            reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
+            answer = next(reflection.ServerReflectionInfo(ask(), timeout=10))
+            assert answer.list_services_response.service
+            over.set()
+            assert list(video) == []
+
     def test_probes_are_answered_under_any_load(
         self, start_device: StartDevice, slow_request: face_pb2.DetectFacesRequest
     ) -> None:
@@ -218,6 +245,36 @@ class TestPeers:
                 call(requests(), timeout=20)
             never.set()
         assert caught.value.code() is grpc.StatusCode.CANCELLED
+
+    def test_probes_without_a_request_keep_nobody_out(
+        self, start_device: StartDevice, plain_jpeg: bytes
+    ) -> None:
+        device = start_device()
+        never = threading.Event()
+
+        def requests() -> Iterator[bytes]:
+            never.wait()
+            yield b""
+
+        with grpc.insecure_channel(device.addresses[0]) as channel:
+            call = channel.stream_unary("/grpc.health.v1.Health/Check")
+            silent = [call.future(requests()) for _ in range(200)]
+            own_connection = [("grpc.use_local_subchannel_pool", 1)]
+            with grpc.insecure_channel(device.addresses[0], own_connection) as other:
+                faces = face_pb2_grpc.FaceServiceStub(other)
+                assert faces.DetectFaces(detect(plain_jpeg), timeout=10).results
+                health = health_pb2_grpc.HealthStub(other)
+                end = time.monotonic() + 20
+                while True:
+                    try:
+                        assert health.Check(health_pb2.HealthCheckRequest(), timeout=5).status
+                        break
+                    except grpc.RpcError:
+                        assert time.monotonic() < end
+            never.set()
+            codes = {sender.code() for sender in silent}
+        # Those that the device took are let go, the rest refused at once.
+        assert codes <= {grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
     def test_slow_senders_do_not_keep_others_out(
         self, start_device: StartDevice, plain_jpeg: bytes

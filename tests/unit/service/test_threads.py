@@ -41,6 +41,25 @@ def test_what_the_line_cannot_hold_goes_to_the_refuser(threads: CallThreads) -> 
     assert [future.result(10) for future in accepted] == [False, False]
 
 
+def test_a_place_is_free_again_before_the_reply_is_sent(threads: CallThreads) -> None:
+    gate = threading.Event()
+
+    def work() -> bool:
+        threads.leave()
+        assert gate.wait(10)
+        return refusing()
+
+    first = [threads.submit(work) for _ in range(2)]
+    while threads.in_flight > 1:
+        time.sleep(0.0005)
+    second = threads.submit(refusing)
+    gate.set()
+    assert [future.result(10) for future in (*first, second)] == [False, False, False]
+    while threads.in_flight:
+        time.sleep(0.0005)
+    assert threads.in_flight == 0
+
+
 def test_places_come_back_from_calls_that_fail(threads: CallThreads) -> None:
     for _ in range(5):
         with pytest.raises(ZeroDivisionError):

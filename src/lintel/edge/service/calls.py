@@ -16,7 +16,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -37,7 +36,7 @@ from lintel.edge.service.access import Guard, role_for
 from lintel.edge.service.admission import Admission, Rooms, StreamRoom
 from lintel.edge.service.slow_callers import SlowCallers
 from lintel.edge.service.status import UNEXPECTED, abort
-from lintel.edge.service.threads import refusing
+from lintel.edge.service.threads import ProbeThreads, refusing
 
 logger = logging.getLogger("lintel.calls")
 
@@ -81,7 +80,9 @@ LEVELS = {
     "INTERNAL": logging.ERROR,
     "UNKNOWN": logging.ERROR,
 }
-PROBE_THREADS = 4
+# Probes are answered in a moment, and their requests are a few bytes: who takes longer to send one
+# keeps others from being answered. They may come from anyone, with no token.
+PROBE_THREADS, PROBES, PROBE_RECEIVE_S = 4, 32, 1.0
 REFUSALS_TOLD_EVERY_S = 10.0
 
 
@@ -117,7 +118,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._rooms = rooms
         self._message_bytes = message_bytes
         self._observers = observers
-        self._probe_threads = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
+        self._probe_threads = ProbeThreads(PROBE_THREADS, PROBES)
         self._wrapped: dict[str, Handler] = {}
         self._run = secrets.token_hex(4)
         self._numbers = itertools.count(1)
@@ -149,10 +150,10 @@ class CallInterceptor(grpc.ServerInterceptor):
             if method.startswith(ALWAYS_ANSWERED):
                 call.experimental_thread_pool = self._probe_threads
             return grpc.stream_unary_rpc_method_handler(call)
-        if handler.unary_stream is None:
-            room = self._rooms.streams
-        elif method.startswith(ALWAYS_ANSWERED):
+        if method.startswith(ALWAYS_ANSWERED):
             room = self._rooms.watchers
+        elif handler.unary_stream is None:
+            room = self._rooms.streams
         else:
             room = self._rooms.followers
         behaviour: Any = self._stream(method, role, handler, room)
@@ -166,22 +167,28 @@ class CallInterceptor(grpc.ServerInterceptor):
         always_answered = method.startswith(ALWAYS_ANSWERED)
 
         def call(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-            requests = self._received(messages, deserialize, context, not always_answered)
+            by_worker, timeout_s = not always_answered, PROBE_RECEIVE_S if always_answered else None
+            requests = self._received(messages, deserialize, context, by_worker, timeout_s)
             with self._recorded(method, role, context) as record:
                 if always_answered:
+                    if refusing():
+                        raise self._admission.overloaded()
                     response: bytes = serialize(behaviour(_only(requests), context))
                     return response
                 self._refuse_unless_ready()
                 if refusing():
                     raise self._admission.overloaded()
-                request = _only(requests)
-                with self._admission.slot(context):
-                    started = time.monotonic()
-                    record.queue_s = started - record.arrived_s
-                    try:
-                        response = self._sendable(serialize(behaviour(request, context)))
-                    finally:
-                        record.work_s = time.monotonic() - started
+                try:
+                    request = _only(requests)
+                    with self._admission.slot(context):
+                        started = time.monotonic()
+                        record.queue_s = started - record.arrived_s
+                        try:
+                            response = self._sendable(serialize(behaviour(request, context)))
+                        finally:
+                            record.work_s = time.monotonic() - started
+                finally:
+                    self._admission.threads.leave()
                 return response
 
         return call
@@ -226,6 +233,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         deserialize: Callable[[bytes], Any],
         context: grpc.ServicerContext,
         by_worker: bool,
+        timeout_s: float | None = None,
     ) -> Iterator[Any]:
         """Yields a call's requests as they arrive; the first must do so in time.
 
@@ -234,7 +242,7 @@ class CallInterceptor(grpc.ServerInterceptor):
             CancelledError: The caller has gone, or took too long.
         """
         try:
-            with self._slow_callers.receiving(context, by_worker=by_worker):
+            with self._slow_callers.receiving(context, by_worker=by_worker, timeout_s=timeout_s):
                 first = next(messages, None)
             if first is not None:
                 yield _parse(deserialize, first)

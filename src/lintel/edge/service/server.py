@@ -23,7 +23,7 @@ from lintel.edge.runtime import Runtime
 from lintel.edge.series import Recorder, open_recorder
 from lintel.edge.service import access, logs
 from lintel.edge.service.admission import Admission, Rooms
-from lintel.edge.service.calls import CallInterceptor, CallLog, Observer
+from lintel.edge.service.calls import PROBES, CallInterceptor, CallLog, Observer
 from lintel.edge.service.door import Door
 from lintel.edge.service.faces import FaceServicer
 from lintel.edge.service.forecast import ForecastServicer
@@ -168,6 +168,7 @@ class DeviceServer:
             interceptors=[self._interceptor],
             options=channel_options(settings.server),
             maximum_concurrent_rpcs=self._admission.capacity
+            + PROBES
             + 3 * settings.server.max_streams
             + WAITING_TO_BE_REFUSED,
         )

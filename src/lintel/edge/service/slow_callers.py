@@ -57,15 +57,19 @@ class SlowCallers:
         self._thread.start()
 
     @contextmanager
-    def receiving(self, context: grpc.ServicerContext, *, by_worker: bool) -> Iterator[None]:
+    def receiving(
+        self, context: grpc.ServicerContext, *, by_worker: bool, timeout_s: float | None = None
+    ) -> Iterator[None]:
         """Watches over a call while its request is received.
 
         Args:
             context: The call.
             by_worker: Whether a worker waits for it; streams have threads of their own.
+            timeout_s: Seconds that the caller may take; None: as for all.
         """
         number = next(self._numbers)
-        self._waits[number] = _Wait(time.monotonic(), self._receive_timeout_s, by_worker, context)
+        timeout_s = self._receive_timeout_s if timeout_s is None else timeout_s
+        self._waits[number] = _Wait(time.monotonic(), timeout_s, by_worker, context)
         try:
             yield
         finally:

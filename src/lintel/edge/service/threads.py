@@ -56,6 +56,7 @@ class CallThreads(Executor):
         self._in_flight = 0
         self._stand_ins = 0
         self._count = 0
+        self._of_thread = threading.local()
         self.stand_in(0)
 
     @property
@@ -95,6 +96,15 @@ class CallThreads(Executor):
         self._line.put((future, partial(fn, *args, **kwargs)))
         return future
 
+    def leave(self) -> None:
+        """Gives back the place of the current thread's call, whose reply is about to be sent.
+
+        Else a caller who has the reply, and calls again at once, could find the place taken still.
+        """
+        self._of_thread.has_left = True
+        with self._lock:
+            self._in_flight -= 1
+
     def stand_in(self, slow: int) -> None:
         """Keeps as many threads beyond the workers as there are workers that wait for senders.
 
@@ -125,11 +135,41 @@ class CallThreads(Executor):
                 future.set_exception(error)
             # Nothing of a call outlives it in a thread that waits for the next.
             del task, future, call
+            has_left, self._of_thread.has_left = getattr(self._of_thread, "has_left", False), False
             with self._lock:
-                self._in_flight -= 1
+                self._in_flight -= not has_left
                 if self._count > self._workers + self._stand_ins:
                     self._count -= 1
                     return
+
+
+class ProbeThreads(ThreadPoolExecutor):
+    """CallThreads for a method of its own: gRPC takes nothing there but a ThreadPoolExecutor.
+
+    Args:
+        workers: Calls answered at a time.
+        capacity: Calls being answered or waiting; more go to the refusing thread.
+    """
+
+    def __init__(self, workers: int, capacity: int) -> None:
+        # Its own threads begin with the first call, which none of them gets.
+        super().__init__(1)
+        self._calls = CallThreads(workers, capacity)
+
+    def submit(
+        self,
+        fn: Callable[Parameters, Result],
+        /,
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Future[Result]:
+        """See `CallThreads.submit`."""
+        return self._calls.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Lets every thread go when its call is done."""
+        self._calls.close()
+        super().shutdown(wait, cancel_futures=cancel_futures)
 
 
 def refusing() -> bool:
