@@ -96,6 +96,30 @@ class TestFailingClosed:
         # What was followed before is still covered.
         assert covers(looker, 3) == [1]
 
+    def test_who_was_there_before_nobody_looked_for_long_is_not_taken_for_gone(self) -> None:
+        detector = ScriptedDetector([FACE])
+        looker = make_looker(detector)
+        looker.look([make_frame(0)])
+        detector.error = InferenceFailedError("It failed.")
+        assert covers(looker, 8) == covers(looker, 16) == [Reason.DETECTION_FAILED]
+        # 1.6 seconds after the face was found, more than it is held: but nobody looked meanwhile.
+        detector.error, detector.found = None, []
+        assert covers(looker, 24) == [Reason.TOO_LONG_UNSEEN]
+        assert covers(looker, 25) == [1]
+
+    def test_where_nobody_was_there_a_look_after_a_gap_is_believed(self) -> None:
+        looker = make_looker(ScriptedDetector([]))
+        looker.look([make_frame(0)])
+        assert covers(looker, 24) == [0]
+
+    def test_frames_of_a_slow_camera_are_no_gap(self) -> None:
+        looker = make_looker(ScriptedDetector([FACE]))
+        for number in range(3):
+            frame = replace(make_frame(number), timeline_ns=number * 1_000_000_000)
+            (shot,) = looker.look([frame]).shots
+            assert shot.covered_whole is None
+            assert len(shot.covers) == 1
+
     def test_a_crowd_that_cannot_be_followed_is_covered_whole(self) -> None:
         boxes = [(9.0 * i, 0.0, 9.0 * i + 5, 5.0) for i in range(MOST_TRACKS + 1)]
         assert covers(make_looker(ScriptedDetector(boxes)), 0) == [Reason.TOO_MANY_FACES]

@@ -138,6 +138,9 @@ class Looker:
         self._told: set[tuple[int, MaskState]] = set()
         self._before: list[Track] = []
         self._last: Frame | None = None
+        # How long nobody looked, in all: the tracker's clock stands still meanwhile, so that who
+        # was covered before is not taken for gone.
+        self._blind_s = 0.0
 
     def look(self, frames: Sequence[Frame]) -> Seen:
         """Looks at frames.
@@ -172,8 +175,12 @@ class Looker:
         with newest.measure(Stage.DETECT):
             small = _small_picture(newest)
             found = self._models.detector.detect(small, self._least_score)
+        # Only now: of looks that failed there is no end of being blind.
+        is_blind = last is not None and _is_blind(last, frame)
+        if last is not None and is_blind:
+            self._blind_s += (frame.timeline_ns - last.timeline_ns - _LONGEST_GAP_NS) / 1e9
         with newest.measure(Stage.TRACK):
-            tracks = self._tracker.update(found.boxes, found.scores, now_s)
+            tracks = self._tracker.update(found.boxes, found.scores, now_s - self._blind_s)
             size = frame.pixels.width, frame.pixels.height
             crossings = self._counter.count(tracks, size)
         if last is not None:
@@ -183,6 +190,9 @@ class Looker:
             self.rhythm.looked(spent_ns / 1e9, interval_ns / 1e9)
         masks = self._read_masks(newest, tracks, now_s)
         self._fill(shots, tracks, last)
+        if is_blind and self._before:
+            # Whoever was there may be anywhere by now, and one look may miss them.
+            newest.covered_whole, newest.faces = Reason.TOO_LONG_UNSEEN, ()
         self._before, self._last = tracks, frame
         return Seen(shots, crossings, masks)
 
@@ -244,6 +254,12 @@ class Looker:
             )
             for track, box in zip(told, boxes.tolist(), strict=True)
         )
+
+
+def _is_blind(last: Frame, frame: Frame) -> bool:
+    """Tells whether frames between two looks went unseen for too long; slow cameras have none."""
+    passed = frame.sequence - last.sequence
+    return passed > 1 and frame.timeline_ns - last.timeline_ns > _LONGEST_GAP_NS
 
 
 def _small_picture(shot: Shot) -> Picture:
