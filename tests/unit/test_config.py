@@ -107,6 +107,14 @@ def test_what_is_rendered_reads_back_to_the_same_settings(
     assert parse(tomllib.loads(render(settings))) == settings
 
 
+def test_tables_can_be_added_to_what_is_rendered() -> None:
+    added = '[[cameras]]\nname = "door"\nsource = "v4l2"\n[[server.tokens]]\nname = "a"\n'
+    added += f'sha256 = "{"0" * 64}"\nroles = ["infer"]\n'
+    settings = parse(tomllib.loads(render(Settings()) + added))
+    assert [camera.name for camera in settings.cameras] == ["door"]
+    assert [token.name for token in settings.server.tokens] == ["a"]
+
+
 def test_cameras_are_written_as_tables_and_read_back() -> None:
     cameras = [
         {"name": "door", "source": 'a "quoted" clip.avi', "rotation": 90, "loop": False},

@@ -31,6 +31,7 @@ from lintel.cli.zones import zone_option
 from lintel.edge.errors import LintelError
 
 MOST_LEVELS = 16
+_GO_BY_REGRESSORS = {"xgboost", "combination"}
 # A point of the history, in the errors of a device.
 _POINT = re.compile(r"(?:history\.)?(?:timestamps_us|values)\[(\d+)\]")
 
@@ -213,6 +214,8 @@ def _forecast_file(
         result = engine.forecast(table.timestamps_us, table.values, question)
     if table.regressors:
         _check_steps(file, table, result.timestamps_us, zone)
+        if _GO_BY_REGRESSORS.isdisjoint(result.model.split("+")):
+            click.echo(f"The model {result.model} does not go by regressors.", err=True)
     name = table.column or "value"
     return History(file.name, name, table.timestamps_us, table.values, table.style, zone), result
 

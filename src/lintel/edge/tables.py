@@ -154,10 +154,21 @@ def _render_fields(section: Struct, prefix: str, lines: list[str]) -> None:
         else:
             description = described[name].__metadata__[0].description
             assignment = f"{name} = {_toml(value)}" if value is not None else f"# {name} ="
+            if value == () and _holds_tables(described[name]):
+                # An empty array would keep tables from being added below.
+                assignment = f"# [[{path}]]"
             lines += [f"# {description}", assignment]
     for header, item in headed:
         lines += ["", f"# {(type(item).__doc__ or '').strip()}", header]
         _render_fields(item, header.strip("[]"), lines)
+
+
+def _holds_tables(hint: Any) -> bool:
+    """Tells whether a field is an array of tables."""
+    kind = get_args(hint)[0]
+    item = get_args(kind)[0] if get_origin(kind) is tuple else None
+    members = get_args(item) if get_origin(item) in {Union, UnionType} else (item,)
+    return all(isinstance(member, type) and issubclass(member, Struct) for member in members)
 
 
 def _toml(value: Any, *, key: bool = False) -> str:

@@ -207,6 +207,10 @@ class TestRegressors:
         for step, holiday in zip(rows(ended.out), known, strict=True):
             assert float(step["mean"]) == pytest.approx(150 if holiday else 50, abs=25)
 
+    def test_a_model_that_does_not_go_by_them_is_told(self, run: Run, holidays: Path) -> None:
+        command = ("forecast", holidays, "--horizon", "2", "--csv", "-", "--regressor", "Holiday")
+        assert "The model naive does not go by regressors." in run(*command, *NAIVE).err
+
     def test_they_must_reach_as_far_as_the_forecast(self, run: Run, holidays: Path) -> None:
         ended = run("forecast", holidays, "--horizon", "11", "--regressor", "Holiday", *NAIVE)
         assert ended.status == 2

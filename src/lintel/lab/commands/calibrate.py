@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  lintel-lab calibrate models/face --data faces/index.csv --split val
-  lintel-lab calibrate models/mask@litert-int8 --data faces/index.csv --split val"""
+  lintel-lab calibrate face --data faces/index.csv --split val
+  lintel-lab calibrate mask@litert-int8 --data faces/index.csv --split val"""
 )
 @click.argument("package", metavar="PACKAGE")
 @data_options

@@ -29,7 +29,7 @@ PEER_PREFIX = "peer:"
     epilog="""\b
 Examples:
   lintel-lab evaluate face-haar --data faces/index.csv
-  lintel-lab evaluate models/face@int8 models/face@float32 --data faces/index.csv
+  lintel-lab evaluate my-face@litert-int8 my-face@litert-float32 --data faces/index.csv
   lintel-lab evaluate face-haar peer:centerface --data faces/index.csv --report report.html
   lintel-lab evaluate mask out/vgg16/model.keras --data faces/index.csv --split test
   lintel-lab evaluate mask --detector face --data faces/index.csv --source masks853"""

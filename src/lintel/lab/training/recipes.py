@@ -23,7 +23,7 @@ class Recipe:
             `build_network(name, size, classes, *, width, dropout, weights)`.
 
     Raises:
-        LabError: There is no such file.
+        LabError: There is no such file, or it is of a recipe with a trainer of its own.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -39,6 +39,11 @@ class Recipe:
         # Its dataclasses look themselves up.
         sys.modules[name] = module
         spec.loader.exec_module(module)
+        if not hasattr(module, "ARCHITECTURES"):
+            raise LabError(
+                f"{folder} has a trainer of its own, and no ARCHITECTURES for this one: see its"
+                " train.py."
+            )
         self.folder = folder
         self._module: Any = module
 

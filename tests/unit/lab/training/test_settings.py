@@ -68,6 +68,12 @@ def test_an_architecture_that_is_unknown_is_told_with_the_nearest(recipe: Path) 
     )
 
 
+def test_a_recipe_with_a_trainer_of_its_own_is_told(tmp_path: Path) -> None:
+    (tmp_path / "network.py").write_text("def build_network():\n    pass\n")
+    with pytest.raises(LabError, match="has a trainer of its own, and no ARCHITECTURES"):
+        open_recipe(str(tmp_path))
+
+
 def test_a_recipe_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="There is no recipe nothing"):
         open_recipe("nothing")
