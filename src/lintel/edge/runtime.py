@@ -36,6 +36,7 @@ from lintel.edge.packages import (
     find_packages,
     load_package,
 )
+from lintel.edge.tables import shorten
 from lintel.edge.tasks.faces import FaceDetector
 from lintel.edge.tasks.masks import MaskClassifier
 
@@ -158,8 +159,12 @@ class Runtime:
                 self._load(package, settings.models.for_model(name), workers)
         for name in settings.models.override.keys() - self._models.keys() - self._broken.keys():
             logger.warning("There are settings for the model %s, which is not there.", name)
-        if self._face_model:
-            self.face_detector()
+        if self._face_model and self._face_model not in self._detectors:
+            raise ModelNotFoundError(
+                f"There is no face model {shorten(self._face_model)} on this device: faces.model"
+                " must name a built-in one or one of the folder models.directory.",
+                field="faces.model",
+            )
 
     @property
     def finds_faces(self) -> bool:
@@ -177,7 +182,9 @@ class Runtime:
         """
         detector = self._detectors.get(name or self._face_model)
         if detector is None:
-            raise ModelNotFoundError("There is no face model of that name.", field="model")
+            raise ModelNotFoundError(
+                f"There is no face model of that name; {_those(self._detectors)}.", field="model"
+            )
         return detector
 
     @property
@@ -197,7 +204,7 @@ class Runtime:
         classifier = self._classifiers.get(name or self._mask_model)
         if classifier is None:
             message = (
-                "There is no mask model of that name."
+                f"There is no mask model of that name; {_those(self._classifiers)}."
                 if name
                 else "The device has no mask model that can be used, so it judges no masks."
             )
@@ -271,6 +278,11 @@ class Runtime:
         self._classifiers.pop(name, None)
         self._broken[name] = error
         logger.error("The model %s is not used: %s (%s)", name, error.message, error.field)
+
+
+def _those(models: Mapping[str, object]) -> str:
+    """Says which models there are."""
+    return f"there are {', '.join(sorted(models))}" if models else "there is none"
 
 
 def _choose_variant(package: Package, settings: ModelSettings) -> Variant:
