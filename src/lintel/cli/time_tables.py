@@ -102,6 +102,7 @@ class _Layout(NamedTuple):
         column: What the header calls the values.
         has_header: Whether there is one.
         regressors: Indices of the cells of what else is known, by column.
+        most_cells: How many cells the first line has, and so every other at most.
     """
 
     time: int
@@ -109,6 +110,7 @@ class _Layout(NamedTuple):
     column: str
     has_header: bool
     regressors: dict[str, int]
+    most_cells: int
 
     @property
     def fewest_cells(self) -> int:
@@ -215,7 +217,14 @@ def _find_layout(first: _Line, column: str, regressors: tuple[str, ...], name: s
         raise FileFailedError(
             f"{name}: the column {shown(chosen[0])} cannot be both the values and a regressor."
         )
-    return _Layout(at, others[chosen[0]], chosen[0], has_header=True, regressors=known)
+    return _Layout(
+        at,
+        others[chosen[0]],
+        chosen[0],
+        has_header=True,
+        regressors=known,
+        most_cells=len(cells),
+    )
 
 
 def _find(column: str, columns: dict[str, int], name: str) -> str:
@@ -239,7 +248,7 @@ def _layout_without_header(
             f"{name} has {len(cells)} columns and no header that tells which is which: a file"
             " without one has a time and a number in every line."
         )
-    return _Layout(at, 1 - at, "", has_header=False, regressors={})
+    return _Layout(at, 1 - at, "", has_header=False, regressors={}, most_cells=len(cells))
 
 
 def parse_moment(text: str, zone: tzinfo) -> int:
@@ -294,8 +303,7 @@ class _Reader:
             FileFailedError: It is wrong.
         """
         place = f"{self._name}, line {line.number}"
-        if len(line.cells) < self._layout.fewest_cells:
-            raise FileFailedError(f"{place}: it has {len(line.cells)} cells, too few.")
+        self._check_cells(line.cells, place)
         timestamp_us = self._time(line.cells[self._layout.time], place)
         if self._timestamps_us and timestamp_us <= self._timestamps_us[-1]:
             same = timestamp_us == self._timestamps_us[-1]
@@ -314,6 +322,18 @@ class _Reader:
         self._lines.append(line.number)
         for name, number in self._known(line).items():
             self._regressors[name].append(number)
+
+    def _check_cells(self, cells: list[str], place: str) -> None:
+        if len(cells) < self._layout.fewest_cells:
+            raise FileFailedError(f"{place}: it has {len(cells)} cells, too few.")
+        most = self._layout.most_cells
+        # A separator at the end of a line, which some programs write, tells nothing.
+        if len(cells) > most and not (len(cells) == most + 1 and cells[-1] == ""):
+            # Where commas separate cells, a decimal comma makes two of a number.
+            hint = "" if self._decimal_comma else "; with decimal commas, separate by semicolons"
+            raise FileFailedError(
+                f"{place}: it has {len(cells)} cells, and the first line {most}{hint}."
+            )
 
     def finished(self) -> TimeTable:
         """Returns what was read.

@@ -104,6 +104,10 @@ def test_what_has_no_value_is_a_gap(read: Read) -> None:
     assert (table.values, table.gaps, table.lines) == ([1, 4], 2, [2, 5])
 
 
+def test_a_separator_at_the_end_of_a_line_tells_nothing(read: Read) -> None:
+    assert read("Date,Value\n2026-07-01,1,\n2026-07-02,2\n").values == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -118,6 +122,14 @@ def test_what_has_no_value_is_a_gap(read: Read) -> None:
         ("Date,Value\n2026-07-01,inf\n", "line 2: inf is no number"),
         ('Date,Value\n2026-07-01,"1,5"\n', "line 2: 1,5 is no number"),
         ("Date,Value\n2026-07-01\n", "line 2: it has 1 cells, too few."),
+        (
+            "Date,Value\n2026-07-01,1\n2026-07-02,1,5\n",
+            "line 3: it has 3 cells, and the first line 2; with decimal commas, separate by"
+            " semicolons.",
+        ),
+        ("2026-07-01,1\n2026-07-02,1,5\n", "line 2: it has 3 cells, and the first line 2;"),
+        ("Date;Value\n2026-07-01;1;5\n", "line 2: it has 3 cells, and the first line 2."),
+        ("Date,Value\n2026-07-01,1,,\n", "line 2: it has 4 cells, and the first line 2;"),
         (
             "Date,Value\n2026-07-02,1\n2026-07-01,2\n",
             "line 3: its time is earlier than that of line 2; times must rise.",
