@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import Enum
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -292,6 +291,8 @@ class _Reader:
         self._values: list[float] = []
         self._lines: list[int] = []
         self._regressors: dict[str, list[float]] = {name: [] for name in layout.regressors}
+        # The time and the number of the line before, whether it has a value or not.
+        self._before: tuple[int, int] | None = None
         # Lines after the last value, until there is another.
         self._after: list[tuple[int, _Line]] = []
         self._gaps = 0
@@ -305,12 +306,8 @@ class _Reader:
         place = f"{self._name}, line {line.number}"
         self._check_cells(line.cells, place)
         timestamp_us = self._time(line.cells[self._layout.time], place)
-        if self._timestamps_us and timestamp_us <= self._timestamps_us[-1]:
-            same = timestamp_us == self._timestamps_us[-1]
-            raise FileFailedError(
-                f"{place}: its time is {'the same as' if same else 'earlier than'} that of line"
-                f" {self._lines[-1]}; times must rise."
-            )
+        self._check_rises(timestamp_us, place)
+        self._before = timestamp_us, line.number
         value = self._number(line.cells[self._layout.value], place)
         if value is None:
             self._after.append((timestamp_us, line))
@@ -335,6 +332,16 @@ class _Reader:
                 f"{place}: it has {len(cells)} cells, and the first line {most}{hint}."
             )
 
+    def _check_rises(self, timestamp_us: int, place: str) -> None:
+        if self._before is None or timestamp_us > self._before[0]:
+            return
+        before_us, number = self._before
+        same = timestamp_us == before_us
+        raise FileFailedError(
+            f"{place}: its time is {'the same as' if same else 'earlier than'} that of line"
+            f" {number}; times must rise."
+        )
+
     def finished(self) -> TimeTable:
         """Returns what was read.
 
@@ -358,15 +365,8 @@ class _Reader:
         )
 
     def _future(self) -> list[KnownStep]:
-        """Returns what is known after the last value; times must rise there too."""
-        steps = [KnownStep(time, line.number, self._known(line)) for time, line in self._after]
-        for before, step in pairwise(steps):
-            if step.timestamp_us <= before.timestamp_us:
-                raise FileFailedError(
-                    f"{self._name}, line {step.line}: its time is not later than that of line"
-                    f" {before.line}; times must rise."
-                )
-        return steps
+        """Returns what is known after the last value."""
+        return [KnownStep(time, line.number, self._known(line)) for time, line in self._after]
 
     def _known(self, line: _Line) -> dict[str, float]:
         """Reads the regressors of a line.
@@ -402,7 +402,7 @@ class _Reader:
                 f"{place}: clocks in {self._zone} never showed {_short(cell)}; is --time-zone"
                 " right?"
             )
-        if self._timestamps_us and timestamp_us <= self._timestamps_us[-1]:
+        if self._before is not None and timestamp_us <= self._before[0]:
             # Where clocks go back an hour is shown twice; this is the second time.
             return (local.replace(fold=1) - EPOCH) // MICROSECOND
         return timestamp_us

@@ -99,6 +99,15 @@ def test_an_hour_that_clocks_show_twice_is_two_hours(read: Read) -> None:
     assert steps == {3_600_000_000}
 
 
+@pytest.mark.parametrize("doubled", ["02:00,\n02:00,4", "02:00,3\n02:00,"])
+def test_a_gap_in_such_an_hour_is_an_hour_too(read: Read, doubled: str) -> None:
+    lines = ["01:00,2", *doubled.splitlines(), "03:00,5"]
+    table = read("Time,Value\n" + "".join(f"2026-10-25 {line}\n" for line in lines), BERLIN)
+    # 01:00, 02:00 twice and 03:00 begin at 23, 0, 1 and 2 of UTC.
+    hours = {2.0: "23:00", 3.0: "00:00", 4.0: "01:00", 5.0: "02:00"}
+    assert [moment[11:16] for moment in moments(table)] == [hours[each] for each in table.values]
+
+
 def test_what_has_no_value_is_a_gap(read: Read) -> None:
     table = read("Date,Value\n2026-07-01,1\n2026-07-02,\n2026-07-03,null\n2026-07-04,4\n")
     assert (table.values, table.gaps, table.lines) == ([1, 4], 2, [2, 5])
@@ -137,6 +146,10 @@ def test_a_separator_at_the_end_of_a_line_tells_nothing(read: Read) -> None:
         (
             "Date,Value\n2026-07-01,1\n2026-07-02,1\n2026-07-02,2\n",
             "line 4: its time is the same as that of line 3; times must rise.",
+        ),
+        (
+            "Date,Value\n2026-07-01,1\n2026-07-03,\n2026-07-02,2\n",
+            "line 4: its time is earlier than that of line 3; times must rise.",
         ),
         (b"\xff\xfe\x00", "it is no text in UTF-8"),
         ("Date,Value\n2026-07-01,\x1b[31m\n", r"line 2: \x1b[31m is no number"),
@@ -198,6 +211,14 @@ class TestRegressors:
         # The line between two values is a gap; those after the last are not.
         assert table.gaps == 1
 
+    def test_after_the_last_value_an_hour_may_be_shown_twice(self, read: Read) -> None:
+        lines = ["01:00,2,0", "02:00,,0", "02:00,,1", "03:00,,0"]
+        text = "Time,Visitors,Rain\n" + "".join(f"2026-10-25 {line}\n" for line in lines)
+        table = read(text, BERLIN, regressors=["Rain"])
+        last = table.timestamps_us[-1]
+        hours = [(step.timestamp_us - last) // 3_600_000_000 for step in table.future]
+        assert hours == [1, 2, 3]
+
     def test_nothing_is_known_where_none_is_asked_for(self, read: Read) -> None:
         table = read(self.TEXT, column="Visitors")
         assert (table.regressors, table.future, table.gaps) == ({}, [], 3)
@@ -211,7 +232,7 @@ class TestRegressors:
             (TEXT.replace("7,1,2", "7,1,"), "line 4: the regressor Rain has no number"),
             (TEXT.replace(",1,3", ",,3"), "line 5: the regressor Holiday has no number"),
             (TEXT.replace(",1,3", ",wet,3"), "line 5: wet is no number"),
-            (TEXT.replace("07-05", "07-04"), "line 6: its time is not later than that of line 5"),
+            (TEXT.replace("07-05", "07-04"), "line 6: its time is the same as that of line 5"),
             (TEXT.replace("Rain", "Sun"), "has no column Rain; it has Visitors, Holiday, Sun"),
             ("2026-07-01 5\n", "has no header, and so no column Visitors"),
         ],
