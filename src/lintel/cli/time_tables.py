@@ -139,10 +139,7 @@ def read_time_table(
             names the line by its number.
     """
     name = shown(str(path))
-    try:
-        separator, lines = _split(_read(path, name))
-    except csv.Error as error:
-        raise FileFailedError(f"{name} cannot be read: it is no table of text.") from error
+    separator, lines = _split(_read(path, name), name)
     if not lines:
         raise FileFailedError(f"{name} has no lines to read.")
     layout = _find_layout(lines[0], column, tuple(regressors), name)
@@ -166,19 +163,30 @@ def _read(path: Path, name: str) -> str:
         raise FileFailedError(f"{name} cannot be read: it is no text in UTF-8.") from error
 
 
-def _split(text: str) -> tuple[str, list[_Line]]:
+def _split(text: str, name: str) -> tuple[str, list[_Line]]:
     """Returns what separates cells, and the lines that are not empty."""
     numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     first = numbered[0][1] if numbered else ""
     separator = next((mark for mark in (";", "\t", ",") if mark in first), "")
     if separator:
-        rows = csv.reader((line for _, line in numbered), delimiter=separator)
-        cells: Iterator[list[str]] = ([cell.strip() for cell in row] for row in rows)
-    else:
-        cells = (_at_blanks(line) for _, line in numbered)
-    return separator, [
-        _Line(number, row) for (number, _), row in zip(numbered, cells, strict=False)
-    ]
+        return separator, list(_at_separators(numbered, separator, name))
+    return separator, [_Line(number, _at_blanks(line)) for number, line in numbered]
+
+
+def _at_separators(numbered: list[tuple[int, str]], separator: str, name: str) -> Iterator[_Line]:
+    """Splits lines; what is in quotes may go on in the next, and has the number of the first."""
+    # Not strict, it would take all that follows a quote that is not closed for one cell.
+    rows = csv.reader((line for _, line in numbered), delimiter=separator, strict=True)
+    begun = 0
+    try:
+        for row in rows:
+            yield _Line(numbered[begun][0], [cell.strip() for cell in row])
+            begun = rows.line_num
+    except csv.Error as error:
+        raise FileFailedError(
+            f"{name}, line {numbered[begun][0]}: it is no table of text: {error}; is a quote not"
+            " closed?"
+        ) from error
 
 
 def _at_blanks(line: str) -> list[str]:

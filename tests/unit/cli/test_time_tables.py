@@ -153,7 +153,19 @@ def test_a_separator_at_the_end_of_a_line_tells_nothing(read: Read) -> None:
         ),
         (b"\xff\xfe\x00", "it is no text in UTF-8"),
         ("Date,Value\n2026-07-01,\x1b[31m\n", r"line 2: \x1b[31m is no number"),
-        ("a,b\n" + "x" * 200_000 + ",1", "it is no table of text"),
+        ("a,b\n" + "x" * 200_000 + ",1", "line 2: it is no table of text: field larger than"),
+        (
+            'Date,Value,Note\n\n2026-07-01,1,x\n2026-07-02,2,"5 inch\n2026-07-03,3,x\n',
+            "line 4: it is no table of text: unexpected end of data; is a quote not closed?",
+        ),
+        (
+            'Date,Value,Note\n2026-07-01,1,"5 inch\n2026-07-02,2,"x"\n',
+            "line 2: it is no table of text: ',' expected after '\"'; is a quote not closed?",
+        ),
+        (
+            'Date,Value,Note\n2026-07-01,1,"a\nb"\n2026-07-02,many,x\n',
+            "line 4: many is no number",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_by_its_line(read: Read, text: str | bytes, message: str) -> None:
