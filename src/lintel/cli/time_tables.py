@@ -142,7 +142,7 @@ def read_time_table(
     separator, lines = _split(_read(path, name), name)
     if not lines:
         raise FileFailedError(f"{name} has no lines to read.")
-    layout = _find_layout(lines[0], column, tuple(regressors), name)
+    layout = _find_layout(lines[:2], column, tuple(regressors), name)
     body = lines[1:] if layout.has_header else lines
     reader = _Reader(name, zone, layout, decimal_comma=separator != ",")
     for line in body:
@@ -197,17 +197,21 @@ def _at_blanks(line: str) -> list[str]:
     return words
 
 
-def _find_layout(first: _Line, column: str, regressors: tuple[str, ...], name: str) -> _Layout:
+def _find_layout(
+    lines: Sequence[_Line], column: str, regressors: tuple[str, ...], name: str
+) -> _Layout:
+    """Finds where things are by the first line, and the second where there is one."""
+    first, second = lines[0], lines[-1]
     cells = first.cells
     if len(cells) < 2:
         raise FileFailedError(
             f"{name}, line {first.number}: a line has a time and a number, separated by a comma,"
             " a semicolon, a tab or blanks."
         )
-    times = [index for index, cell in enumerate(cells) if _parse_time(cell) is not None]
+    times = _times_among(cells)
     if times:
         return _layout_without_header(cells, times[0], (column, *regressors), name)
-    at = next((index for index, cell in enumerate(cells) if _TIME_COLUMN.search(cell)), 0)
+    at = _find_time(cells, second.cells)
     others = {cell: index for index, cell in enumerate(cells) if index != at}
     known = {found: others[found] for found in (_find(each, others, name) for each in regressors)}
     if column:
@@ -224,6 +228,8 @@ def _find_layout(first: _Line, column: str, regressors: tuple[str, ...], name: s
         raise FileFailedError(
             f"{name}: the column {shown(chosen[0])} cannot be both the values and a regressor."
         )
+    for taken in (chosen[0], *known):
+        _check_once(taken, [cell for index, cell in enumerate(cells) if index != at], name)
     return _Layout(
         at,
         others[chosen[0]],
@@ -232,6 +238,26 @@ def _find_layout(first: _Line, column: str, regressors: tuple[str, ...], name: s
         regressors=known,
         most_cells=len(cells),
     )
+
+
+def _times_among(cells: Sequence[str]) -> list[int]:
+    """Returns the indices of the cells that are times."""
+    return [index for index, cell in enumerate(cells) if _parse_time(cell) is not None]
+
+
+def _find_time(header: Sequence[str], cells: Sequence[str]) -> int:
+    """Returns the column of the times: what it holds tells more than what it is called."""
+    # By its name alone a holiday would be one: it has "day" in it.
+    likely = _times_among(cells[: len(header)]) or list(range(len(header)))
+    return next((index for index in likely if _TIME_COLUMN.search(header[index])), likely[0])
+
+
+def _check_once(column: str, columns: Sequence[str], name: str) -> None:
+    if columns.count(column) > 1:
+        raise FileFailedError(
+            f"{name} has {columns.count(column)} columns {shown(column)}: which one is meant"
+            " cannot be told; rename the others."
+        )
 
 
 def _find(column: str, columns: dict[str, int], name: str) -> str:

@@ -79,6 +79,43 @@ def test_the_column_is_found_or_named(read: Read) -> None:
         read("2026-07-01,1,2\n")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Holiday,Date,Visitors\n0,2026-07-01,5\n1,2026-07-02,6\n",
+        "Holiday;Noted;Visitors\n0;2026-07-01;5\n1;2026-07-02;6\n",
+        "Noted,Date,Visitors\n2026-08-01,2026-07-01,5\n2026-08-01,2026-07-02,6\n",
+    ],
+)
+def test_the_times_are_found_by_what_they_are_then_by_name(read: Read, text: str) -> None:
+    table = read(text, column="Visitors")
+    assert moments(table) == ["2026-07-01 00:00+00:00", "2026-07-02 00:00+00:00"]
+    assert table.values == [5, 6]
+
+
+@pytest.mark.parametrize(
+    ("header", "column", "regressors"),
+    [
+        ("Date,Rain,Rain,Visitors", "Rain", []),
+        ("Date,Rain,Rain,Visitors", "rain", []),
+        ("Date,Rain,Rain,Visitors", "Visitors", ["Rain"]),
+        ("Date,Rain,Rain,Close", "Rain", ["Close"]),
+        ("Date,Close,Close,Close", "", []),
+    ],
+)
+def test_a_column_that_is_there_twice_is_refused(
+    read: Read, header: str, column: str, regressors: list[str]
+) -> None:
+    twice = "Close" if "Rain" not in header else "Rain"
+    with pytest.raises(FileFailedError, match=f"has [23] columns {twice}: which one is meant"):
+        read(f"{header}\n2026-07-01,1,2,3\n", column=column, regressors=regressors)
+
+
+def test_a_column_that_is_not_asked_for_may_be_there_twice(read: Read) -> None:
+    text = "Date,Note,Note,Visitors\n2026-07-01,a,b,3\n"
+    assert read(text, column="Visitors").values == [3]
+
+
 def test_times_are_of_the_zone_that_is_given(read: Read) -> None:
     text = "2026-07-01 00:00,1\n2026-07-01 01:00,2\n"
     assert moments(read(text))[0] == "2026-07-01 00:00+00:00"
