@@ -25,6 +25,9 @@ _USUAL_COLUMNS = ("value", "close", "count")
 _TIME_COLUMN = re.compile(r"date|time|day|hour|month|timestamp|ds", re.IGNORECASE)
 _WITHOUT_VALUE = frozenset({"", "null", "nan", "na", "n/a", "-"})
 _LONGEST_SHOWN = 40
+# Of times in files. No series reaches further, and clocks of other zones show years that there
+# are not near the ends of what Python has.
+_YEARS = range(1900, 2200)
 _HOW_TIMES_ARE_WRITTEN = "write it as 2026-07-01, 2026-07-01 12:00 or 2026-07-01T12:00+02:00"
 
 
@@ -425,6 +428,10 @@ class _Reader:
         if parsed is None:
             raise FileFailedError(f"{place}: {_short(cell)} is no time; {_HOW_TIMES_ARE_WRITTEN}.")
         style, moment = parsed
+        if moment.year not in _YEARS:
+            raise FileFailedError(
+                f"{place}: {_short(cell)} is not in the years {_YEARS[0]} to {_YEARS[-1]}."
+            )
         self._styles.add(style)
         if moment.tzinfo is not None:
             return (moment - EPOCH) // MICROSECOND

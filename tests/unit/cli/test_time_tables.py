@@ -218,6 +218,17 @@ def test_a_time_that_clocks_never_showed_is_named(read: Read) -> None:
     assert read("2018-11-03,1\n2018-11-04,1\n", ZoneInfo("America/Sao_Paulo")).gaps == 0
 
 
+@pytest.mark.parametrize(
+    "moment",
+    ["0001-01-01", "9999-12-31 23:30", "1899-12-31", "2200-01-01", "9999-12-31T23:59-10:00"],
+)
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Los_Angeles"])
+def test_a_year_that_no_series_reaches_is_named(read: Read, moment: str, zone: str) -> None:
+    with pytest.raises(FileFailedError, match=f"line 1: {moment} is not in the years 1900 to 2199"):
+        read(f"{moment},1\n", ZoneInfo(zone))
+    assert read("1900-01-01,1\n2199-12-31,2\n", ZoneInfo(zone)).values == [1, 2]
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileFailedError, match=r"nowhere\.csv cannot be read: No such file"):
         read_time_table(tmp_path / "nowhere.csv", UTC)
