@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import Enum
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +25,9 @@ _USUAL_COLUMNS = ("value", "close", "count")
 _TIME_COLUMN = re.compile(r"date|time|day|hour|month|timestamp|ds", re.IGNORECASE)
 _WITHOUT_VALUE = frozenset({"", "null", "nan", "na", "n/a", "-"})
 _LONGEST_SHOWN = 40
+# Of times in files. No series reaches further, and clocks of other zones show years that there
+# are not near the ends of what Python has.
+_YEARS = range(1900, 2200)
 _HOW_TIMES_ARE_WRITTEN = "write it as 2026-07-01, 2026-07-01 12:00 or 2026-07-01T12:00+02:00"
 
 
@@ -102,6 +104,7 @@ class _Layout(NamedTuple):
         column: What the header calls the values.
         has_header: Whether there is one.
         regressors: Indices of the cells of what else is known, by column.
+        most_cells: How many cells the first line has, and so every other at most.
     """
 
     time: int
@@ -109,6 +112,7 @@ class _Layout(NamedTuple):
     column: str
     has_header: bool
     regressors: dict[str, int]
+    most_cells: int
 
     @property
     def fewest_cells(self) -> int:
@@ -138,13 +142,10 @@ def read_time_table(
             names the line by its number.
     """
     name = shown(str(path))
-    try:
-        separator, lines = _split(_read(path, name))
-    except csv.Error as error:
-        raise FileFailedError(f"{name} cannot be read: it is no table of text.") from error
+    separator, lines = _split(_read(path, name), name)
     if not lines:
         raise FileFailedError(f"{name} has no lines to read.")
-    layout = _find_layout(lines[0], column, tuple(regressors), name)
+    layout = _find_layout(lines[:2], column, tuple(regressors), name)
     body = lines[1:] if layout.has_header else lines
     reader = _Reader(name, zone, layout, decimal_comma=separator != ",")
     for line in body:
@@ -165,19 +166,30 @@ def _read(path: Path, name: str) -> str:
         raise FileFailedError(f"{name} cannot be read: it is no text in UTF-8.") from error
 
 
-def _split(text: str) -> tuple[str, list[_Line]]:
+def _split(text: str, name: str) -> tuple[str, list[_Line]]:
     """Returns what separates cells, and the lines that are not empty."""
     numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     first = numbered[0][1] if numbered else ""
     separator = next((mark for mark in (";", "\t", ",") if mark in first), "")
     if separator:
-        rows = csv.reader((line for _, line in numbered), delimiter=separator)
-        cells: Iterator[list[str]] = ([cell.strip() for cell in row] for row in rows)
-    else:
-        cells = (_at_blanks(line) for _, line in numbered)
-    return separator, [
-        _Line(number, row) for (number, _), row in zip(numbered, cells, strict=False)
-    ]
+        return separator, list(_at_separators(numbered, separator, name))
+    return separator, [_Line(number, _at_blanks(line)) for number, line in numbered]
+
+
+def _at_separators(numbered: list[tuple[int, str]], separator: str, name: str) -> Iterator[_Line]:
+    """Splits lines; what is in quotes may go on in the next, and has the number of the first."""
+    # Not strict, it would take all that follows a quote that is not closed for one cell.
+    rows = csv.reader((line for _, line in numbered), delimiter=separator, strict=True)
+    begun = 0
+    try:
+        for row in rows:
+            yield _Line(numbered[begun][0], [cell.strip() for cell in row])
+            begun = rows.line_num
+    except csv.Error as error:
+        raise FileFailedError(
+            f"{name}, line {numbered[begun][0]}: it is no table of text: {error}; is a quote not"
+            " closed?"
+        ) from error
 
 
 def _at_blanks(line: str) -> list[str]:
@@ -188,17 +200,21 @@ def _at_blanks(line: str) -> list[str]:
     return words
 
 
-def _find_layout(first: _Line, column: str, regressors: tuple[str, ...], name: str) -> _Layout:
+def _find_layout(
+    lines: Sequence[_Line], column: str, regressors: tuple[str, ...], name: str
+) -> _Layout:
+    """Finds where things are by the first line, and the second where there is one."""
+    first, second = lines[0], lines[-1]
     cells = first.cells
     if len(cells) < 2:
         raise FileFailedError(
             f"{name}, line {first.number}: a line has a time and a number, separated by a comma,"
             " a semicolon, a tab or blanks."
         )
-    times = [index for index, cell in enumerate(cells) if _parse_time(cell) is not None]
+    times = _times_among(cells)
     if times:
         return _layout_without_header(cells, times[0], (column, *regressors), name)
-    at = next((index for index, cell in enumerate(cells) if _TIME_COLUMN.search(cell)), 0)
+    at = _find_time(cells, second.cells)
     others = {cell: index for index, cell in enumerate(cells) if index != at}
     known = {found: others[found] for found in (_find(each, others, name) for each in regressors)}
     if column:
@@ -215,7 +231,36 @@ def _find_layout(first: _Line, column: str, regressors: tuple[str, ...], name: s
         raise FileFailedError(
             f"{name}: the column {shown(chosen[0])} cannot be both the values and a regressor."
         )
-    return _Layout(at, others[chosen[0]], chosen[0], has_header=True, regressors=known)
+    for taken in (chosen[0], *known):
+        _check_once(taken, [cell for index, cell in enumerate(cells) if index != at], name)
+    return _Layout(
+        at,
+        others[chosen[0]],
+        chosen[0],
+        has_header=True,
+        regressors=known,
+        most_cells=len(cells),
+    )
+
+
+def _times_among(cells: Sequence[str]) -> list[int]:
+    """Returns the indices of the cells that are times."""
+    return [index for index, cell in enumerate(cells) if _parse_time(cell) is not None]
+
+
+def _find_time(header: Sequence[str], cells: Sequence[str]) -> int:
+    """Returns the column of the times: what it holds tells more than what it is called."""
+    # By its name alone a holiday would be one: it has "day" in it.
+    likely = _times_among(cells[: len(header)]) or list(range(len(header)))
+    return next((index for index in likely if _TIME_COLUMN.search(header[index])), likely[0])
+
+
+def _check_once(column: str, columns: Sequence[str], name: str) -> None:
+    if columns.count(column) > 1:
+        raise FileFailedError(
+            f"{name} has {columns.count(column)} columns {shown(column)}: which one is meant"
+            " cannot be told; rename the others."
+        )
 
 
 def _find(column: str, columns: dict[str, int], name: str) -> str:
@@ -239,7 +284,7 @@ def _layout_without_header(
             f"{name} has {len(cells)} columns and no header that tells which is which: a file"
             " without one has a time and a number in every line."
         )
-    return _Layout(at, 1 - at, "", has_header=False, regressors={})
+    return _Layout(at, 1 - at, "", has_header=False, regressors={}, most_cells=len(cells))
 
 
 def parse_moment(text: str, zone: tzinfo) -> int:
@@ -283,6 +328,8 @@ class _Reader:
         self._values: list[float] = []
         self._lines: list[int] = []
         self._regressors: dict[str, list[float]] = {name: [] for name in layout.regressors}
+        # The time and the number of the line before, whether it has a value or not.
+        self._before: tuple[int, int] | None = None
         # Lines after the last value, until there is another.
         self._after: list[tuple[int, _Line]] = []
         self._gaps = 0
@@ -294,15 +341,10 @@ class _Reader:
             FileFailedError: It is wrong.
         """
         place = f"{self._name}, line {line.number}"
-        if len(line.cells) < self._layout.fewest_cells:
-            raise FileFailedError(f"{place}: it has {len(line.cells)} cells, too few.")
+        self._check_cells(line.cells, place)
         timestamp_us = self._time(line.cells[self._layout.time], place)
-        if self._timestamps_us and timestamp_us <= self._timestamps_us[-1]:
-            same = timestamp_us == self._timestamps_us[-1]
-            raise FileFailedError(
-                f"{place}: its time is {'the same as' if same else 'earlier than'} that of line"
-                f" {self._lines[-1]}; times must rise."
-            )
+        self._check_rises(timestamp_us, place)
+        self._before = timestamp_us, line.number
         value = self._number(line.cells[self._layout.value], place)
         if value is None:
             self._after.append((timestamp_us, line))
@@ -314,6 +356,28 @@ class _Reader:
         self._lines.append(line.number)
         for name, number in self._known(line).items():
             self._regressors[name].append(number)
+
+    def _check_cells(self, cells: list[str], place: str) -> None:
+        if len(cells) < self._layout.fewest_cells:
+            raise FileFailedError(f"{place}: it has {len(cells)} cells, too few.")
+        most = self._layout.most_cells
+        # A separator at the end of a line, which some programs write, tells nothing.
+        if len(cells) > most and not (len(cells) == most + 1 and cells[-1] == ""):
+            # Where commas separate cells, a decimal comma makes two of a number.
+            hint = "" if self._decimal_comma else "; with decimal commas, separate by semicolons"
+            raise FileFailedError(
+                f"{place}: it has {len(cells)} cells, and the first line {most}{hint}."
+            )
+
+    def _check_rises(self, timestamp_us: int, place: str) -> None:
+        if self._before is None or timestamp_us > self._before[0]:
+            return
+        before_us, number = self._before
+        same = timestamp_us == before_us
+        raise FileFailedError(
+            f"{place}: its time is {'the same as' if same else 'earlier than'} that of line"
+            f" {number}; times must rise."
+        )
 
     def finished(self) -> TimeTable:
         """Returns what was read.
@@ -338,15 +402,8 @@ class _Reader:
         )
 
     def _future(self) -> list[KnownStep]:
-        """Returns what is known after the last value; times must rise there too."""
-        steps = [KnownStep(time, line.number, self._known(line)) for time, line in self._after]
-        for before, step in pairwise(steps):
-            if step.timestamp_us <= before.timestamp_us:
-                raise FileFailedError(
-                    f"{self._name}, line {step.line}: its time is not later than that of line"
-                    f" {before.line}; times must rise."
-                )
-        return steps
+        """Returns what is known after the last value."""
+        return [KnownStep(time, line.number, self._known(line)) for time, line in self._after]
 
     def _known(self, line: _Line) -> dict[str, float]:
         """Reads the regressors of a line.
@@ -371,6 +428,10 @@ class _Reader:
         if parsed is None:
             raise FileFailedError(f"{place}: {_short(cell)} is no time; {_HOW_TIMES_ARE_WRITTEN}.")
         style, moment = parsed
+        if moment.year not in _YEARS:
+            raise FileFailedError(
+                f"{place}: {_short(cell)} is not in the years {_YEARS[0]} to {_YEARS[-1]}."
+            )
         self._styles.add(style)
         if moment.tzinfo is not None:
             return (moment - EPOCH) // MICROSECOND
@@ -382,7 +443,7 @@ class _Reader:
                 f"{place}: clocks in {self._zone} never showed {_short(cell)}; is --time-zone"
                 " right?"
             )
-        if self._timestamps_us and timestamp_us <= self._timestamps_us[-1]:
+        if self._before is not None and timestamp_us <= self._before[0]:
             # Where clocks go back an hour is shown twice; this is the second time.
             return (local.replace(fold=1) - EPOCH) // MICROSECOND
         return timestamp_us

@@ -79,6 +79,43 @@ def test_the_column_is_found_or_named(read: Read) -> None:
         read("2026-07-01,1,2\n")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Holiday,Date,Visitors\n0,2026-07-01,5\n1,2026-07-02,6\n",
+        "Holiday;Noted;Visitors\n0;2026-07-01;5\n1;2026-07-02;6\n",
+        "Noted,Date,Visitors\n2026-08-01,2026-07-01,5\n2026-08-01,2026-07-02,6\n",
+    ],
+)
+def test_the_times_are_found_by_what_they_are_then_by_name(read: Read, text: str) -> None:
+    table = read(text, column="Visitors")
+    assert moments(table) == ["2026-07-01 00:00+00:00", "2026-07-02 00:00+00:00"]
+    assert table.values == [5, 6]
+
+
+@pytest.mark.parametrize(
+    ("header", "column", "regressors"),
+    [
+        ("Date,Rain,Rain,Visitors", "Rain", []),
+        ("Date,Rain,Rain,Visitors", "rain", []),
+        ("Date,Rain,Rain,Visitors", "Visitors", ["Rain"]),
+        ("Date,Rain,Rain,Close", "Rain", ["Close"]),
+        ("Date,Close,Close,Close", "", []),
+    ],
+)
+def test_a_column_that_is_there_twice_is_refused(
+    read: Read, header: str, column: str, regressors: list[str]
+) -> None:
+    twice = "Close" if "Rain" not in header else "Rain"
+    with pytest.raises(FileFailedError, match=f"has [23] columns {twice}: which one is meant"):
+        read(f"{header}\n2026-07-01,1,2,3\n", column=column, regressors=regressors)
+
+
+def test_a_column_that_is_not_asked_for_may_be_there_twice(read: Read) -> None:
+    text = "Date,Note,Note,Visitors\n2026-07-01,a,b,3\n"
+    assert read(text, column="Visitors").values == [3]
+
+
 def test_times_are_of_the_zone_that_is_given(read: Read) -> None:
     text = "2026-07-01 00:00,1\n2026-07-01 01:00,2\n"
     assert moments(read(text))[0] == "2026-07-01 00:00+00:00"
@@ -99,9 +136,22 @@ def test_an_hour_that_clocks_show_twice_is_two_hours(read: Read) -> None:
     assert steps == {3_600_000_000}
 
 
+@pytest.mark.parametrize("doubled", ["02:00,\n02:00,4", "02:00,3\n02:00,"])
+def test_a_gap_in_such_an_hour_is_an_hour_too(read: Read, doubled: str) -> None:
+    lines = ["01:00,2", *doubled.splitlines(), "03:00,5"]
+    table = read("Time,Value\n" + "".join(f"2026-10-25 {line}\n" for line in lines), BERLIN)
+    # 01:00, 02:00 twice and 03:00 begin at 23, 0, 1 and 2 of UTC.
+    hours = {2.0: "23:00", 3.0: "00:00", 4.0: "01:00", 5.0: "02:00"}
+    assert [moment[11:16] for moment in moments(table)] == [hours[each] for each in table.values]
+
+
 def test_what_has_no_value_is_a_gap(read: Read) -> None:
     table = read("Date,Value\n2026-07-01,1\n2026-07-02,\n2026-07-03,null\n2026-07-04,4\n")
     assert (table.values, table.gaps, table.lines) == ([1, 4], 2, [2, 5])
+
+
+def test_a_separator_at_the_end_of_a_line_tells_nothing(read: Read) -> None:
+    assert read("Date,Value\n2026-07-01,1,\n2026-07-02,2\n").values == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -119,6 +169,14 @@ def test_what_has_no_value_is_a_gap(read: Read) -> None:
         ('Date,Value\n2026-07-01,"1,5"\n', "line 2: 1,5 is no number"),
         ("Date,Value\n2026-07-01\n", "line 2: it has 1 cells, too few."),
         (
+            "Date,Value\n2026-07-01,1\n2026-07-02,1,5\n",
+            "line 3: it has 3 cells, and the first line 2; with decimal commas, separate by"
+            " semicolons.",
+        ),
+        ("2026-07-01,1\n2026-07-02,1,5\n", "line 2: it has 3 cells, and the first line 2;"),
+        ("Date;Value\n2026-07-01;1;5\n", "line 2: it has 3 cells, and the first line 2."),
+        ("Date,Value\n2026-07-01,1,,\n", "line 2: it has 4 cells, and the first line 2;"),
+        (
             "Date,Value\n2026-07-02,1\n2026-07-01,2\n",
             "line 3: its time is earlier than that of line 2; times must rise.",
         ),
@@ -126,9 +184,25 @@ def test_what_has_no_value_is_a_gap(read: Read) -> None:
             "Date,Value\n2026-07-01,1\n2026-07-02,1\n2026-07-02,2\n",
             "line 4: its time is the same as that of line 3; times must rise.",
         ),
+        (
+            "Date,Value\n2026-07-01,1\n2026-07-03,\n2026-07-02,2\n",
+            "line 4: its time is earlier than that of line 3; times must rise.",
+        ),
         (b"\xff\xfe\x00", "it is no text in UTF-8"),
         ("Date,Value\n2026-07-01,\x1b[31m\n", r"line 2: \x1b[31m is no number"),
-        ("a,b\n" + "x" * 200_000 + ",1", "it is no table of text"),
+        ("a,b\n" + "x" * 200_000 + ",1", "line 2: it is no table of text: field larger than"),
+        (
+            'Date,Value,Note\n\n2026-07-01,1,x\n2026-07-02,2,"5 inch\n2026-07-03,3,x\n',
+            "line 4: it is no table of text: unexpected end of data; is a quote not closed?",
+        ),
+        (
+            'Date,Value,Note\n2026-07-01,1,"5 inch\n2026-07-02,2,"x"\n',
+            "line 2: it is no table of text: ',' expected after '\"'; is a quote not closed?",
+        ),
+        (
+            'Date,Value,Note\n2026-07-01,1,"a\nb"\n2026-07-02,many,x\n',
+            "line 4: many is no number",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_by_its_line(read: Read, text: str | bytes, message: str) -> None:
@@ -142,6 +216,17 @@ def test_a_time_that_clocks_never_showed_is_named(read: Read) -> None:
         read("2026-03-29 02:30,1\n", BERLIN)
     # Days in which clocks skip midnight are days like others.
     assert read("2018-11-03,1\n2018-11-04,1\n", ZoneInfo("America/Sao_Paulo")).gaps == 0
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["0001-01-01", "9999-12-31 23:30", "1899-12-31", "2200-01-01", "9999-12-31T23:59-10:00"],
+)
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Los_Angeles"])
+def test_a_year_that_no_series_reaches_is_named(read: Read, moment: str, zone: str) -> None:
+    with pytest.raises(FileFailedError, match=f"line 1: {moment} is not in the years 1900 to 2199"):
+        read(f"{moment},1\n", ZoneInfo(zone))
+    assert read("1900-01-01,1\n2199-12-31,2\n", ZoneInfo(zone)).values == [1, 2]
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -186,6 +271,14 @@ class TestRegressors:
         # The line between two values is a gap; those after the last are not.
         assert table.gaps == 1
 
+    def test_after_the_last_value_an_hour_may_be_shown_twice(self, read: Read) -> None:
+        lines = ["01:00,2,0", "02:00,,0", "02:00,,1", "03:00,,0"]
+        text = "Time,Visitors,Rain\n" + "".join(f"2026-10-25 {line}\n" for line in lines)
+        table = read(text, BERLIN, regressors=["Rain"])
+        last = table.timestamps_us[-1]
+        hours = [(step.timestamp_us - last) // 3_600_000_000 for step in table.future]
+        assert hours == [1, 2, 3]
+
     def test_nothing_is_known_where_none_is_asked_for(self, read: Read) -> None:
         table = read(self.TEXT, column="Visitors")
         assert (table.regressors, table.future, table.gaps) == ({}, [], 3)
@@ -199,7 +292,7 @@ class TestRegressors:
             (TEXT.replace("7,1,2", "7,1,"), "line 4: the regressor Rain has no number"),
             (TEXT.replace(",1,3", ",,3"), "line 5: the regressor Holiday has no number"),
             (TEXT.replace(",1,3", ",wet,3"), "line 5: wet is no number"),
-            (TEXT.replace("07-05", "07-04"), "line 6: its time is not later than that of line 5"),
+            (TEXT.replace("07-05", "07-04"), "line 6: its time is the same as that of line 5"),
             (TEXT.replace("Rain", "Sun"), "has no column Rain; it has Visitors, Holiday, Sun"),
             ("2026-07-01 5\n", "has no header, and so no column Visitors"),
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -225,7 +226,7 @@ def _count_of(last: str, values: int) -> int:
     number = text.removesuffix("%")
     try:
         count = round(values * float(number) / 100) if number != text else int(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         problem = f"{shown(last)} is neither a number, such as 252, nor a share, such as 20%."
         raise click.BadParameter(problem, param_hint="--last") from error
     return count
@@ -233,7 +234,7 @@ def _count_of(last: str, values: int) -> int:
 
 def _levels(text: str) -> tuple[int, ...]:
     words = _words(text)
-    if not words or not all(word.isdigit() and 1 <= int(word) <= 99 for word in words):
+    if not words or not all(re.fullmatch("[1-9][0-9]?", word) for word in words):
         raise click.BadParameter("Levels are whole per cents from 1 to 99.", param_hint="--levels")
     return tuple(sorted({int(word) for word in words}))
 

@@ -67,7 +67,11 @@ def test_what_is_there_is_not_overwritten(file: Path, tmp_path: Path) -> None:
     [
         (["--last", "20", "--origins", "20"], "--last and --origins contradict each other"),
         (["--last", "many"], "many is neither a number"),
+        (["--last", "inf%"], "inf% is neither a number"),
+        (["--last", "nan%"], "nan% is neither a number"),
         (["--levels", "80,100"], "whole per cents from 1 to 99"),
+        (["--levels", "²"], "whole per cents from 1 to 99"),
+        (["--levels", "9" * 5000], "whole per cents from 1 to 99"),
         (["--levels", ""], "whole per cents from 1 to 99"),
         (["--horizon", "0"], "0 is not in the range 1<=x<=1000"),
     ],

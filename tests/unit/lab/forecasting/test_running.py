@@ -55,7 +55,7 @@ def test_models_are_fitted_and_shown_what_lies_before_each_origin(make_series: M
 
 
 def test_forecasts_are_those_of_the_test_part_alone(make_series: MakeSeries) -> None:
-    protocol = Protocol(horizon=2, windows=5, stride=2, calibration=3)
+    protocol = Protocol(horizon=2, windows=5, stride=2, calibration=5)
     backtest = run_backtest(make_series(np.arange(40.0)), [Naive()], protocol)
     assert backtest.result.origins.tolist() == [30, 32, 34, 36, 38]
     assert backtest.result.forecasts["naive"][0].tolist() == [29, 29]

@@ -205,6 +205,35 @@ def test_a_changed_past_is_another_series(make_series: MakeSeries) -> None:
     assert len(told.fits) == 4
 
 
+def asked_with(told: Floats, count: int) -> ForecastOptions:
+    """Options with what is known of `count` hours and the next one."""
+    return ForecastOptions(1, regressors=(Regressor("open", told[:count], told[count:][:1]),))
+
+
+def test_a_changed_past_of_what_else_is_known_is_another_series(make_series: MakeSeries) -> None:
+    told = Told(future=WALK)
+    engine = ForecastingEngine([told, Naive()])
+    known = np.arange(600.0) % 5
+    engine.forecast(first(300, make_series), asked_with(known, 300))
+    changed = known.copy()
+    changed[150] += 1
+    engine.forecast(first(301, make_series), asked_with(changed, 301))
+    assert len(told.fits) == 4
+
+
+def test_what_else_is_known_may_grow_and_lose_its_beginning(make_series: MakeSeries) -> None:
+    told = Told(future=WALK)
+    engine = ForecastingEngine([told, Naive()])
+    known = np.arange(600.0) % 5
+    engine.forecast(first(300, make_series), asked_with(known, 300))
+    # What was told of the step to come was a guess; what is fitted to did not change.
+    known[300] += 1
+    whole = first(310, make_series)
+    moved = TimeSeries(whole.timestamps_us[10:], whole.values[10:])
+    engine.forecast(moved, asked_with(known[10:], 300))
+    assert told.fits == [225, 300]
+
+
 def test_the_least_recently_used_series_is_forgotten(make_series: MakeSeries) -> None:
     told = Told(future=WALK)
     engine = ForecastingEngine([told, Naive()], capacity=2)

@@ -95,6 +95,27 @@ def test_quantiles_never_cross(
     assert (np.diff(quantiles, axis=1) >= 0).all() or np.isnan(quantiles).all()
 
 
+@pytest.mark.parametrize("error", [1.0, -1.0])
+@pytest.mark.parametrize("count", range(1, 10))
+def test_intervals_of_few_errors_hold_the_forecast(error: float, count: int) -> None:
+    means = np.full((count, 1), 10.0)
+    # All on one side.
+    actuals = means + error * np.arange(1, count + 1)[:, None]
+    intervals, _ = replay(outcomes(means, actuals), (0.025, 0.4, 0.6, 0.975))
+    lowest, low, high, highest = intervals.quantiles(np.array([10.0]))[0]
+    assert lowest < 10 < highest
+    assert low <= 10 <= high
+    # As far below as above.
+    assert 10 - lowest == pytest.approx(highest - 10)
+
+
+def test_intervals_of_ten_errors_are_made_of_these_alone() -> None:
+    means = np.full((10, 1), 10.0)
+    actuals = means + np.arange(1, 11)[:, None]
+    intervals, _ = replay(outcomes(means, actuals), (0.025, 0.975))
+    np.testing.assert_allclose(intervals.quantiles(np.array([10.0]))[0], [11, 20])
+
+
 def test_quantiles_of_counts_are_not_negative() -> None:
     random = np.random.default_rng(0)
     means = np.full((100, 1), 2.0)

@@ -64,9 +64,19 @@ def test_noise_is_found_significant_about_as_often_as_it_says(overlap: int) -> N
     assert 0.02 <= np.mean(found) <= 0.11
 
 
+@pytest.mark.parametrize("overlap", [1, 5])
+@pytest.mark.parametrize("difference", [0.1, 1.5])
+def test_a_difference_that_never_varies_is_not_of_chance(difference: float, overlap: int) -> None:
+    losses = np.full(30, difference)
+    assert diebold_mariano(losses, np.zeros(30), overlap) == (math.inf, 0.0)
+    assert diebold_mariano(np.zeros(30), losses, overlap) == (-math.inf, 0.0)
+
+
 def test_where_nothing_can_be_said_nothing_is() -> None:
     assert diebold_mariano(np.ones(9), np.ones(9), 2) == (0.0, 1.0)
     assert diebold_mariano(np.array([1.0, np.nan]), np.zeros(2), 1) == (0.0, 1.0)
+    # Windows that all overlap are one.
+    assert diebold_mariano(np.ones(9), np.zeros(9), 9) == (0.0, 1.0)
 
 
 @given(

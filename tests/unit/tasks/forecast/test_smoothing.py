@@ -98,6 +98,23 @@ def test_theta_is_statsmodels_with_a_factor_or_a_summand(
     np.testing.assert_allclose(fitted.predict(series, 14, NONE), np.asarray(expected))
 
 
+@pytest.mark.parametrize("value", [5.0, 0.1, 0.0, -3.0, 1e9])
+@pytest.mark.parametrize("season_length", [1, 7])
+def test_theta_of_a_constant_is_that_constant(
+    make_regular: MakeRegular, value: float, season_length: int
+) -> None:
+    series = make_regular(np.full(200, value), season_length=season_length)
+    fitted = Theta().fit(series.head(190), 7, NONE)
+    np.testing.assert_allclose(fitted.predict(series, 7, NONE), np.full(7, value))
+
+
+def test_theta_of_a_season_alone_is_that_season(make_regular: MakeRegular) -> None:
+    values = np.tile([0.0, 1.0], 80)
+    fitted = Theta().fit(make_regular(values[:150], season_length=2), 8, NONE)
+    series = make_regular(values[:151], season_length=2)
+    np.testing.assert_allclose(fitted.predict(series, 8, NONE), values[151:159], atol=1e-9)
+
+
 def test_theta_is_carried_on_by_its_own_smoothing(make_regular: MakeRegular) -> None:
     values = np.random.default_rng(0).normal(0, 1, 60).cumsum()
     series = make_regular(values, season_length=1)

@@ -107,10 +107,10 @@ class ForecastingEngine:
         asked = self._asked(regular, options)
         names = tuple(each.name for each in options.regressors)
         question = (options.horizon, options.model, names)
-        entry = self._recall(question, regular)
+        entry = self._recall(question, regular, regressors)
         if entry is None:
             with self._turn(checkpoint), working_apart(checkpoint):
-                entry = self._memory.find(question, regular)
+                entry = self._memory.find(question, regular, regressors)
                 if entry is None:
                     entry = self._fit(regular, options.horizon, regressors, asked, checkpoint)
                     self._memory.keep(question, entry)
@@ -157,9 +157,11 @@ class ForecastingEngine:
             )
         return asked
 
-    def _recall(self, question: tuple[object, ...], series: RegularSeries) -> FittedSeries | None:
+    def _recall(
+        self, question: tuple[object, ...], series: RegularSeries, regressors: Floats
+    ) -> FittedSeries | None:
         """Returns what was fitted before, unless its forecasts have become worse than naive."""
-        entry = self._memory.find(question, series)
+        entry = self._memory.find(question, series, regressors)
         if entry is None:
             return None
         with entry.lock:
@@ -196,7 +198,9 @@ class ForecastingEngine:
             )
             model, fitted = selection.naive, naive
         outcomes = _outcomes(series, horizon, selection, model.name)
-        return FittedSeries(series, model.name, reason, fitted, naive, selection.summary, outcomes)
+        return FittedSeries(
+            series, past, model.name, reason, fitted, naive, selection.summary, outcomes
+        )
 
 
 def _answer(

@@ -16,6 +16,7 @@ MAXIMUM_WINDOWS = 500
 # How far the level of a quantile moves where all of a window lies on one side of it.
 _RATE = 0.05
 _FEWEST_WINDOWS = 10
+_FEWEST_ERRORS = 10
 _LEAST_LEVEL, _MOST_LEVEL = 0.0005, 0.9995
 # Errors grow with the forecast not at all, like those of counts, or in proportion.
 _POWERS = (0.0, 0.5, 1.0)
@@ -68,7 +69,8 @@ class ConformalIntervals:
     with every window that has come to pass, up where too much lay above the quantile and down
     where too little did (I. Gibbs and E. Candes, Adaptive Conformal Inference Under Distribution
     Shift, 2021): so coverage holds in the long run whatever the series does. Quantiles never
-    cross.
+    cross. Fewer than ten errors count on both sides of the forecast, and it is one of the values
+    that are looked up.
 
     Attributes:
         levels: Of the quantiles, between 0 and 1 and rising.
@@ -203,6 +205,10 @@ def _measure(means: Floats, actuals: Floats) -> _Scores:
     scaled = errors / (magnitudes + floor) ** power
     spread = _spread(np.abs(scaled), known)
     scores = (scaled / np.where(spread > 0, spread, 1.0))[known]
+    if len(scores) < _FEWEST_ERRORS:
+        # So few may all lie on one side, and the next may as well lie on the other. With 0 in
+        # their middle, intervals hold the forecast.
+        scores = np.concatenate([scores, -scores, [0.0]])
     return _Scores(np.sort(scores), power, floor, spread)
 
 

@@ -38,6 +38,7 @@ class FittedSeries:
 
     Attributes:
         series: What the model was fitted to.
+        regressors: float64 (len(series), R), what else it was fitted to.
         model: Its name.
         reason: Why it was chosen.
         fitted: The model.
@@ -48,6 +49,7 @@ class FittedSeries:
     """
 
     series: RegularSeries
+    regressors: Floats
     model: str
     reason: str
     fitted: FittedForecaster
@@ -61,10 +63,10 @@ class FittedSeries:
     _waiting: deque[_Issued] = field(default_factory=lambda: deque(maxlen=_MOST_WAITING))
     _gains: deque[float] = field(default_factory=lambda: deque(maxlen=_DRIFT_WINDOWS))
 
-    def continues_in(self, history: RegularSeries) -> bool:
+    def continues_in(self, history: RegularSeries, regressors: Floats) -> bool:
         """Returns whether a history is that of the fit, grown by not too much.
 
-        Its oldest steps may have gone; the rest must be as it was.
+        Its oldest steps may have gone; the rest must be as it was, and what else is known of it.
         """
         own = self.series
         if (history.calendar, history.season_length) != (own.calendar, own.season_length):
@@ -75,11 +77,11 @@ class FittedSeries:
         most = max(round(_REFIT_SHARE * len(own)), own.season_length)
         if not 0 <= grown <= most or end - start < _LEAST_OVERLAP * len(own):
             return False
+        kept = slice(start - own.first, None)
+        same = slice(start - history.first, end - history.first)
         return np.array_equal(
-            own.values[start - own.first :],
-            history.values[start - history.first : end - history.first],
-            equal_nan=True,
-        )
+            own.values[kept], history.values[same], equal_nan=True
+        ) and np.array_equal(self.regressors[kept], regressors[same], equal_nan=True)
 
     def learn(self, history: RegularSeries) -> None:
         """Learns from what has come since earlier forecasts were given."""
@@ -138,16 +140,19 @@ class ForecastingMemory:
         """How many are remembered."""
         return len(self._entries)
 
-    def find(self, question: Hashable, history: RegularSeries) -> FittedSeries | None:
+    def find(
+        self, question: Hashable, history: RegularSeries, regressors: Floats
+    ) -> FittedSeries | None:
         """Returns what was fitted to a history before it grew; None: nothing, or too long ago.
 
         Args:
             question: What was asked for: a fit serves the same question only.
             history: The history as it is now.
+            regressors: float64 (at least len(history), R), what else is known of its steps.
         """
         with self._lock:
             for key, (asked, entry) in reversed(self._entries.items()):
-                if asked == question and entry.continues_in(history):
+                if asked == question and entry.continues_in(history, regressors):
                     self._entries.move_to_end(key)
                     return entry
         return None

@@ -15,7 +15,8 @@ class DieboldMariano(NamedTuple):
     """What the test says of two forecasts.
 
     Attributes:
-        statistic: Negative where the first lost less; 0 where nothing can be said.
+        statistic: Negative where the first lost less; 0 where nothing can be said, infinite where
+            it lost as much less, or more, every time.
         p_value: How probable a difference as large, either way, is where there is none.
     """
 
@@ -55,8 +56,11 @@ def diebold_mariano(losses: Floats, other_losses: Floats, overlap: int) -> Diebo
     overlap = min(overlap, count)
     if count < 2 or not differences.any():
         return DieboldMariano(0.0, 1.0)
-    variance = _long_run_variance(differences, overlap)
     correction = (count + 1 - 2 * overlap + overlap * (overlap - 1) / count) / count
+    if correction > 0 and np.ptp(differences) == 0:
+        # A difference that never varies is not one of chance.
+        return DieboldMariano(math.copysign(math.inf, differences[0]), 0.0)
+    variance = _long_run_variance(differences, overlap)
     if variance <= 0 or correction <= 0:
         return DieboldMariano(0.0, 1.0)
     statistic = float(differences.mean()) / math.sqrt(variance / count) * math.sqrt(correction)

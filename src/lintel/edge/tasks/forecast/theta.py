@@ -127,4 +127,15 @@ def fit_theta(values: Floats, season_length: int) -> _Fit:
         parts = fitted.forecast_components(season_length)
     level = float(parts["ses"].iloc[0])
     season = np.asarray(parts["seasonal"], np.float64)
-    return _Fit(slope, smoothing, season, model.method.startswith("mul"), level)
+    is_multiplicative = model.method.startswith("mul")
+    if _is_flat(values, season, is_multiplicative=is_multiplicative):
+        # The library's regression drops a constant where there is one already, and tells a slope.
+        slope = 0.0
+    return _Fit(slope, smoothing, season, is_multiplicative, level)
+
+
+def _is_flat(values: Floats, season: Floats, *, is_multiplicative: bool) -> bool:
+    """Returns whether values are all the same without their season, which begins after them."""
+    past = season[np.arange(-len(values), 0) % len(season)]
+    level = values / past if is_multiplicative else values - past
+    return bool(np.ptp(level) == 0)
