@@ -35,6 +35,13 @@ def numbers(log: EventLog, after: int) -> list[int]:
     return found
 
 
+def missed(log: EventLog, known: int) -> int:
+    """Returns what is told as missed to somebody who knows the events up to a number."""
+    told = log.next(known, timeout_s=0)
+    assert told is not None
+    return told.missed
+
+
 class TestNumbers:
     def test_they_grow_by_one_from_one(self) -> None:
         log = EventLog(None, 100)
@@ -71,6 +78,49 @@ class TestNumbers:
             fill(log, 7)
             given += [event.sequence_number for event in log.newest(7)]
         assert given == sorted(set(given))
+
+
+class TestPowerCuts:
+    def test_numbers_that_were_set_aside_count_as_missed_by_nobody(self, path: Path) -> None:
+        log = EventLog(path, 100)
+        fill(log, 2)
+        log.save()
+        again = EventLog(path, 100)
+        assert again.count_after(2) == 0
+        fill(again, 1)
+        assert missed(again, 2) == 0
+        assert missed(again, 0) == missed(again, 1) == 0
+
+    def test_nor_where_nothing_ever_happened_before(self, path: Path) -> None:
+        EventLog(path, 100)
+        again = EventLog(path, 100)
+        fill(again, 1)
+        assert missed(again, 0) == 0
+
+    def test_what_gave_way_to_newer_events_still_does(self, path: Path) -> None:
+        log = EventLog(path, 10)
+        fill(log, 5)
+        log.save()
+        # Two power cuts with nothing between them, and a restart like any other.
+        EventLog(path, 10)
+        again = EventLog(path, 10)
+        fill(again, 12)
+        again.close()
+        last = EventLog(path, 10)
+        fill(last, 1)
+        assert missed(last, 5) == 3
+        assert missed(last, 3) == 5
+
+    def test_it_is_remembered_when_the_file_is_written_anew(self, path: Path) -> None:
+        log = EventLog(path, 10)
+        fill(log, 1)
+        log.save()
+        again = EventLog(path, 10)
+        for _ in range(120):
+            fill(again, 10)
+            again.save()
+        again.close()
+        assert missed(EventLog(path, 10), 1) == 1190
 
 
 class TestBounds:
