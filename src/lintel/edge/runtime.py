@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -224,10 +225,12 @@ class Runtime:
         """Lends no more sessions, and waits for those that are lent.
 
         Args:
-            timeout_s: Seconds to wait for each model; None: as long as it takes.
+            timeout_s: Seconds to wait for all models together; None: as long as it takes.
         """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         for name, model in self._models.items():
-            if not model.pool.close(timeout_s):
+            left_s = None if deadline is None else max(deadline - time.monotonic(), 0)
+            if not model.pool.close(left_s):
                 logger.warning("The model %s was still running when it was closed.", name)
 
     def _needed_builtin(self, found: FoundPackages) -> dict[str, Package]:
