@@ -40,7 +40,7 @@ from lintel.edge.packages import (
 from lintel.edge.tasks.faces import FaceDetector
 from lintel.edge.tasks.masks import MaskClassifier
 
-__all__ = ["InferenceCounters", "LoadedModel", "Runtime"]
+__all__ = ["InferenceCounters", "LoadedModel", "Runtime", "check_face_models"]
 
 logger = logging.getLogger("lintel")
 
@@ -274,6 +274,31 @@ class Runtime:
         self._classifiers.pop(name, None)
         self._broken[name] = error
         logger.error("The model %s is not used: %s (%s)", name, error.message, error.field)
+
+
+def check_face_models(settings: Settings) -> None:
+    """Checks that the face models of the settings are on the device; none is opened.
+
+    Raises:
+        SettingsInvalidError: One is not, or is no face model; or the folder of packages cannot be
+            read.
+    """
+    directory = settings.models.directory
+    found = find_packages(Path(directory) if directory else None)
+    own = [folder for folder in builtin_packages() if folder.name not in found.broken]
+    packages = {folder.name: load_package(folder) for folder in own} | found.packages
+    wanted = {"faces.model": settings.faces.model}
+    if settings.cameras:
+        wanted["pipeline.model"] = settings.pipeline.model or settings.faces.model
+        if not wanted["pipeline.model"]:
+            raise SettingsInvalidError(
+                "Cameras need a face model: name one in pipeline.model.", field="pipeline.model"
+            )
+    for field, name in wanted.items():
+        if name and (name not in packages or packages[name].manifest.task != "detect-faces"):
+            raise SettingsInvalidError(
+                f'{field}: There is no face model "{name}" that can be used.', field=field
+            )
 
 
 def _choose_variant(package: Package, settings: ModelSettings) -> Variant:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lintel.edge.cameras import WatchedCamera, open_camera
+from lintel.edge.cameras import WatchedCamera, check_source, open_camera
 from lintel.edge.config.cameras import Camera as CameraSettings
 from lintel.edge.errors import LintelError, ModelNotFoundError, SettingsInvalidError
 from lintel.edge.pipeline.camera import CameraPipeline, Slot, Source
@@ -172,6 +172,29 @@ class DoorPipeline:
             logger.warning("what was counted earlier today is not known: %s", error)
 
 
+def check_cameras(settings: Settings) -> None:
+    """Checks the settings of cameras as far as that goes without opening them.
+
+    Raises:
+        SettingsInvalidError: A line or zone is none, or a name is used twice or too long; a source
+            is no address, or its file of credentials cannot be read.
+    """
+    for index, camera in enumerate(settings.cameras):
+        _places(camera, index)
+        with _named(f"cameras[{index}]"):
+            check_source(camera)
+
+
+@contextmanager
+def _named(field: str) -> Iterator[None]:
+    """Has errors name, in their sentence too, the setting that they are about."""
+    try:
+        yield
+    except LintelError as error:
+        path = error.at(field).field
+        raise SettingsInvalidError(f"{path}: {error.message}", field=path) from error
+
+
 def _watched(camera: CameraSettings) -> Source:
     return WatchedCamera(camera, open_camera)
 
@@ -217,11 +240,9 @@ def _places(camera: CameraSettings, index: int) -> list[Place]:
     ]
     places: list[Place] = []
     for field, make in makers:
-        try:
+        with _named(f"cameras[{index}].{field}"):
             place = make()
             _check_name(place.name, [other.name for other in places], camera.name)
-        except LintelError as error:
-            raise error.at(f"cameras[{index}].{field}") from None
         places.append(place)
     return places
 
