@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -189,6 +190,26 @@ class TestDamage:
         blocked.unlink()
         log.save()
         assert len(EventLog(blocked / "events.jsonl", 10).newest(10)) == 2
+
+    def test_such_a_disk_is_told_of_once_until_it_can(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        blocked = tmp_path / "file"
+        blocked.write_text("no folder")
+        log = EventLog(blocked / "events.jsonl", 10)
+        for _ in range(3):
+            fill(log, 1)
+            log.save()
+        blocked.unlink()
+        for _ in range(2):
+            fill(log, 1)
+            log.save()
+        told = [text for text in caplog.messages if " written " in text]
+        assert told == [
+            "Events could not be written yet: File exists",
+            "Events are written again.",
+        ]
 
     def test_others_may_not_read_it(self, path: Path) -> None:
         EventLog(path, 10).close()

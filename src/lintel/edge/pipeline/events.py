@@ -48,6 +48,7 @@ class EventLog:
         self._changed = threading.Condition()
         self._saving = threading.Lock()
         self._is_open = True
+        self._is_failing = False
         self.save()
 
     @property
@@ -106,7 +107,7 @@ class EventLog:
             return sum(1 for _ in newer)
 
     def save(self) -> None:
-        """Writes what is new to the file, and logs where that fails."""
+        """Writes what is new to the file, and logs where that fails, and where it works again."""
         if self._file is None:
             return
         with self._saving:
@@ -117,9 +118,14 @@ class EventLog:
             try:
                 self._file.write(new, kept, following)
             except OSError as error:
-                logger.error("Events could not be written yet: %s", error.strerror)
+                # Once until it works again: lines wear memory cards out.
+                if not self._is_failing:
+                    logger.error("Events could not be written yet: %s", error.strerror)
+                self._is_failing = True
             else:
-                self._saved = following
+                if self._is_failing:
+                    logger.info("Events are written again.")
+                self._saved, self._is_failing = following, False
 
     def close(self) -> None:
         """Writes what is new, and lets those who wait go."""
