@@ -22,7 +22,7 @@ from lintel.edge.errors import ModelNotFoundError, SettingsInvalidError
 from lintel.edge.pipeline import Direction, DoorPipeline, EventKind, series_name
 from lintel.edge.pipeline.tally import Tally
 from lintel.edge.runtime import Runtime
-from lintel.edge.series import LocalSteps, Recorder, Resolution, open_recorder
+from lintel.edge.series import Count, LocalSteps, Recorder, Resolution, open_recorder
 from lintel.edge.tasks.masks import MaskState
 
 SILL = {"name": "sill", "start": [0.5, 0.0], "end": [0.5, 1.0], "inside": [0.9, 0.5]}
@@ -247,6 +247,50 @@ class TestSettings:
 
 
 class TestTheDay:
+    def test_a_clock_that_jumps_away_and_back_empties_nothing(self) -> None:
+        steps = LocalSteps(ZoneInfo("UTC"))
+        tally = Tally(steps)
+        noon_us = steps.start_of_day_us(20_800) + 12 * 3600 * 1_000_000
+        tally.add("door", Direction.IN, noon_us, 7)
+        in_two_days_us = noon_us + 2 * 24 * 3600 * 1_000_000
+        assert tally.today("door", in_two_days_us).inside == 0
+        assert tally.today("door", noon_us).inside == 7
+
+    def test_a_day_begins_with_what_was_counted_on_it_earlier(self) -> None:
+        steps = LocalSteps(ZoneInfo("UTC"))
+        asked = []
+
+        def earlier(day: int) -> dict[tuple[str, Direction], int]:
+            asked.append(day)
+            return {("door", Direction.IN): day - 20_800}
+
+        tally = Tally(steps, earlier)
+        tally.turn_to(steps.start_of_day_us(20_801))
+        tally.add("door", Direction.IN, steps.start_of_day_us(20_801), 2)
+        assert tally.today("door", steps.start_of_day_us(20_801)).entered == 3
+        assert tally.today("door", steps.start_of_day_us(20_805)).entered == 5
+        assert asked == [20_801, 20_805]
+
+    def test_what_was_counted_today_is_known_once_the_clock_is_set(
+        self,
+        settings: Callable[..., Settings],
+        recorder: Recorder,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        recorder.record([Count("door.sill.entered", 0, 5.0)])
+        now_ns = time.time_ns()
+        # The clock that a device without a battery starts with.
+        monkeypatch.setattr(time, "time_ns", lambda: now_ns - 3 * 24 * 3600 * 10**9)
+        cameras = Cameras()
+        door = DoorPipeline(
+            settings("door"), OneDetector(ScriptedDetector()), recorder, open_source=cameras.open
+        )
+        door.start()
+        assert door.today("door").inside == 0
+        monkeypatch.setattr(time, "time_ns", lambda: now_ns)
+        assert door.today("door").inside == 5
+        door.stop()
+
     def test_who_is_inside_is_counted_anew_after_local_midnight(self) -> None:
         steps = LocalSteps(ZoneInfo("Asia/Kolkata"))
         tally = Tally(steps)

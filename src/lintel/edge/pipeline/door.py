@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -22,7 +24,7 @@ from lintel.edge.pipeline.events import EventLog
 from lintel.edge.pipeline.looking import Looker, Models, Seen
 from lintel.edge.pipeline.rhythm import Rhythm
 from lintel.edge.pipeline.showing import Shower
-from lintel.edge.pipeline.tally import DayCounts, Tally
+from lintel.edge.pipeline.tally import Counts, DayCounts, Tally
 from lintel.edge.series import LocalSteps, Recorder, Resolution, default_path, device_zone
 from lintel.edge.tasks.blur import BlurMethod, BlurOptions, BlurShape
 from lintel.edge.tasks.masks import MaskState
@@ -74,7 +76,7 @@ class DoorPipeline:
         self._settings = settings
         self._recorder = recorder
         self._steps = LocalSteps(device_zone(settings.series.time_zone))
-        self._tally = Tally(self._steps)
+        self._tally = Tally(self._steps, self._counted_earlier)
         places = [_places(camera, index) for index, camera in enumerate(settings.cameras)]
         models = _models(settings, runtime) if settings.cameras else None
         self.events = EventLog(_events_path(settings), settings.pipeline.max_events)
@@ -89,8 +91,7 @@ class DoorPipeline:
 
     def start(self) -> None:
         """Begins; what was counted earlier today is read from the store of series first."""
-        if self._recorder is not None:
-            self._restore(self._recorder)
+        self._tally.turn_to(time.time_ns() // 1000)
         self._clerk.start()
         for pipeline in self.cameras.values():
             pipeline.start()
@@ -154,22 +155,24 @@ class DoorPipeline:
             slot=slot,
         )
 
-    def _restore(self, recorder: Recorder) -> None:
-        """Takes over what was counted today before a restart."""
-        now_us = time.time_ns() // 1000
-        start_us = self._steps.start_of_day_us(self._steps.day_of(now_us))
+    def _counted_earlier(self, day: int) -> Counts:
+        """Returns what was counted on a day before a restart, or before the clock was set."""
+        counts: dict[tuple[str, Direction], int] = defaultdict(int)
+        if self._recorder is None:
+            return counts
+        store = self._recorder.store
+        bounds = self._steps.start_of_day_us(day), self._steps.start_of_day_us(day + 1)
         try:
-            known = recorder.store.names()
+            known = store.names()
             for camera in self._settings.cameras:
-                for place in _place_names(camera):
-                    for direction in Direction:
-                        name = series_name(camera.name, place, direction)
-                        if name in known:
-                            today = recorder.store.read(name, Resolution.DAY, start_us)
-                            count = round(float(today.values.sum()))
-                            self._tally.add(camera.name, direction, now_us, count)
+                for place, direction in product(_place_names(camera), Direction):
+                    name = series_name(camera.name, place, direction)
+                    if name in known:
+                        values = store.read(name, Resolution.DAY, *bounds).values
+                        counts[camera.name, direction] += round(float(values.sum()))
         except LintelError as error:
             logger.warning("what was counted earlier today is not known: %s", error)
+        return counts
 
 
 def check_cameras(settings: Settings) -> None:
