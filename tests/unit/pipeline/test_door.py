@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,6 +52,26 @@ class Cameras:
     def open(self, settings: CameraSettings) -> WatchedCamera:
         pictures = self.pictures.setdefault(settings.name, SimpleQueue())
         return WatchedCamera(settings, lambda _: ScriptedCamera(pictures))
+
+
+class SlowToEnd(Cameras):
+    """Cameras that take some seconds to end, unless they may before."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.may_end = threading.Event()
+        self._seconds = seconds
+
+    def open(self, settings: CameraSettings) -> WatchedCamera:
+        camera = super().open(settings)
+        stop = camera.stop
+
+        def stop_slowly(timeout_s: float = 5.0) -> None:
+            self.may_end.wait(self._seconds)
+            stop(timeout_s)
+
+        camera.stop = stop_slowly  # type: ignore[method-assign]
+        return camera
 
 
 @pytest.fixture
@@ -178,6 +199,42 @@ class TestWhatHappens:
         slow.may_answer.set()
         wait_until(lambda: door.cameras["yard"].latest, "the slow camera's frame")
         door.stop()
+
+    def test_cameras_that_are_slow_to_end_do_not_add_up(
+        self, settings: Callable[..., Settings]
+    ) -> None:
+        cameras = SlowToEnd(0.5)
+        door = DoorPipeline(
+            settings("a", "b", "c", "d"),
+            OneDetector(ScriptedDetector()),
+            None,
+            open_source=cameras.open,
+        )
+        door.start()
+        began_s = time.monotonic()
+        door.stop()
+        assert 0.5 <= time.monotonic() - began_s < 1.5
+
+    def test_cameras_that_never_end_are_left_behind(
+        self,
+        settings: Callable[..., Settings],
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr("lintel.edge.pipeline.door.LEAST_DRAIN_S", 0.2)
+        cameras = SlowToEnd(30.0)
+        door = DoorPipeline(
+            settings("door", server={"drain_s": 0.1}),
+            OneDetector(ScriptedDetector()),
+            None,
+            open_source=cameras.open,
+        )
+        door.start()
+        began_s = time.monotonic()
+        door.stop()
+        assert time.monotonic() - began_s < 5
+        cameras.may_end.set()
+        assert "camera door did not end in time: it is left behind" in caplog.messages
 
     def test_without_cameras_there_is_nothing_to_do(
         self, settings: Callable[..., Settings]
