@@ -50,7 +50,7 @@ with WebhookReceiver() as receiver:
     for full in (False, True, False):
         log = EventLog(folder / "events.jsonl", 2000)
         position = Position(folder / "webhook.json", log.last_sequence_number)
-        delivery = Delivery(log, WebhookDestination(Webhook(url=receiver.url)), position, 9, None)
+        delivery = Delivery(log, WebhookDestination(Webhook(url=receiver.url)), position, None)
         delivery.start()
         happen(log, 3)
         if full:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -151,6 +152,29 @@ def test_buffered_counts_outlive_a_stop(start_device: StartDevice, tmp_path: Pat
         request = series_pb2.RecordCountsRequest(counts=counts(5), buffered=True)
         Stub(channel).RecordCounts(request)
     first.stop()
+    second = start_device(tree)
+    with grpc.insecure_channel(second.addresses[0]) as channel:
+        assert read(Stub(channel), series_pb2.RESOLUTION_DAY)[1] == [5]
+
+
+def test_they_outlive_a_model_that_hangs_and_the_stop_ends(
+    start_device: StartDevice,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("lintel.edge.service.server.MODELS_END_WITHIN_S", 0.1)
+    tree = {"series": {"path": str(tmp_path / "kept.db"), "time_zone": "Europe/Berlin"}}
+    device = start_device(tree)
+    with grpc.insecure_channel(device.addresses[0]) as channel:
+        request = series_pb2.RecordCountsRequest(counts=counts(5), buffered=True)
+        Stub(channel).RecordCounts(request)
+    with device._runtime.models["face"].pool.lease():
+        stopping = threading.Thread(target=device.stop, daemon=True)
+        stopping.start()
+        stopping.join(20)
+        assert not stopping.is_alive()
+    assert "The model face was still running when it was closed." in caplog.messages
     second = start_device(tree)
     with grpc.insecure_channel(second.addresses[0]) as channel:
         assert read(Stub(channel), series_pb2.RESOLUTION_DAY)[1] == [5]

@@ -111,6 +111,23 @@ def test_a_folder_that_cannot_be_written_is_warned_of(folder: str) -> None:
     assert Outcome.WARNING in found or Outcome.FAILURE in found
 
 
+def test_a_state_folder_that_cannot_be_made_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")
+    assert Outcome.WARNING in outcomes(doctor.look_at_disk)
+    elsewhere = {"series": {"path": ""}, "pipeline": {"events_path": ""}}
+    assert Outcome.WARNING not in outcomes(doctor.look_at_disk, elsewhere)
+
+
+def test_a_state_folder_that_is_made_when_needed_is_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert set(outcomes(doctor.look_at_disk)) == {Outcome.OK}
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_free_port_is_well() -> None:
     assert outcomes(doctor.look_at_addresses, listening("127.0.0.1:0", "[::1]:0"))[0] is Outcome.OK
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +253,17 @@ def test_a_closed_runtime_runs_nothing() -> None:
     picture = Picture(np.zeros((48, 64), np.uint8), 64, 48, format=None, raw_format=None)
     with pytest.raises(ModelUnavailableError):
         runtime.face_detector().detect(picture)
+
+
+def test_models_that_hang_are_waited_for_together(
+    write_package: WritePackage, settings_for: Callable[..., Settings], tiny_tflite: bytes
+) -> None:
+    for name in ("one", "two", "three"):
+        write_package(name, litert=tiny_tflite)
+    runtime = Runtime(settings_for(), workers=1)
+    with ExitStack() as leases:
+        for name in ("one", "two", "three"):
+            leases.enter_context(runtime.models[name].pool.lease())
+        began_s = time.monotonic()
+        runtime.close(0.5)
+        assert 0.5 <= time.monotonic() - began_s < 1.0

@@ -125,6 +125,8 @@ def check(config: Path | None) -> None:
     """Checks the settings, and the files that they name, without starting anything."""
     from lintel.edge import notify  # noqa: PLC0415
     from lintel.edge.page import open_languages  # noqa: PLC0415
+    from lintel.edge.pipeline import check_cameras  # noqa: PLC0415
+    from lintel.edge.runtime import check_face_models  # noqa: PLC0415
     from lintel.edge.series import device_zone  # noqa: PLC0415
     from lintel.edge.service import access  # noqa: PLC0415
 
@@ -132,6 +134,8 @@ def check(config: Path | None) -> None:
     access.check_addresses(settings)
     access.server_credentials(settings.server.tls)
     device_zone(settings.series.time_zone)
+    check_face_models(settings)
+    check_cameras(settings)
     notify.destinations(settings)
     open_languages(settings.page)
     click.echo("The settings are valid.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -40,7 +41,7 @@ from lintel.edge.tables import shorten
 from lintel.edge.tasks.faces import FaceDetector
 from lintel.edge.tasks.masks import MaskClassifier
 
-__all__ = ["InferenceCounters", "LoadedModel", "Runtime"]
+__all__ = ["InferenceCounters", "LoadedModel", "Runtime", "check_face_models"]
 
 logger = logging.getLogger("lintel")
 
@@ -231,10 +232,12 @@ class Runtime:
         """Lends no more sessions, and waits for those that are lent.
 
         Args:
-            timeout_s: Seconds to wait for each model; None: as long as it takes.
+            timeout_s: Seconds to wait for all models together; None: as long as it takes.
         """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         for name, model in self._models.items():
-            if not model.pool.close(timeout_s):
+            left_s = None if deadline is None else max(deadline - time.monotonic(), 0)
+            if not model.pool.close(left_s):
                 logger.warning("The model %s was still running when it was closed.", name)
 
     def _needed_builtin(self, found: FoundPackages) -> dict[str, Package]:
@@ -283,6 +286,31 @@ class Runtime:
 def _those(models: Mapping[str, object]) -> str:
     """Says which models there are."""
     return f"there are {', '.join(sorted(models))}" if models else "there is none"
+
+
+def check_face_models(settings: Settings) -> None:
+    """Checks that the face models of the settings are on the device; none is opened.
+
+    Raises:
+        SettingsInvalidError: One is not, or is no face model; or the folder of packages cannot be
+            read.
+    """
+    directory = settings.models.directory
+    found = find_packages(Path(directory) if directory else None)
+    own = [folder for folder in builtin_packages() if folder.name not in found.broken]
+    packages = {folder.name: load_package(folder) for folder in own} | found.packages
+    wanted = {"faces.model": settings.faces.model}
+    if settings.cameras:
+        wanted["pipeline.model"] = settings.pipeline.model or settings.faces.model
+        if not wanted["pipeline.model"]:
+            raise SettingsInvalidError(
+                "Cameras need a face model: name one in pipeline.model.", field="pipeline.model"
+            )
+    for field, name in wanted.items():
+        if name and (name not in packages or packages[name].manifest.task != "detect-faces"):
+            raise SettingsInvalidError(
+                f'{field}: There is no face model "{name}" that can be used.', field=field
+            )
 
 
 def _choose_variant(package: Package, settings: ModelSettings) -> Variant:

@@ -134,6 +134,44 @@ def test_config_check_refuses_what_the_server_would_refuse(
     assert err.startswith("Error: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            '[[cameras]]\nname = "a"\n[[cameras.lines]]\nname = "sill"\nstart = [0.5, 0.5]\n'
+            "end = [0.5, 0.5]\ninside = [0.1, 0.1]\n",
+            "cameras[0].lines[0].end: A counting line must have a length.",
+        ),
+        (
+            '[[cameras]]\nname = "a"\nsource = "rtsp://h/x"\ncredentials_file = "/nope"\n',
+            "cameras[0].credentials_file: The file of credentials cannot be read.",
+        ),
+        (
+            '[[cameras]]\nname = "a"\ncredentials_file = "/nope"\n',
+            "cameras[0].credentials_file: The file of credentials cannot be read.",
+        ),
+        (
+            '[pipeline]\nmodel = "nope"\n[[cameras]]\nname = "a"\n',
+            'pipeline.model: There is no face model "nope" that can be used.',
+        ),
+        (
+            '[faces]\nmodel = "mask"\n',
+            'faces.model: There is no face model "mask" that can be used.',
+        ),
+        (
+            '[faces]\nmodel = ""\n[[cameras]]\nname = "a"\n',
+            "Cameras need a face model: name one in pipeline.model.",
+        ),
+    ],
+)
+def test_config_check_names_the_setting_that_keeps_cameras_from_their_work(
+    run: Run, tmp_path: Path, text: str, told: str
+) -> None:
+    file = tmp_path / "lintel.toml"
+    file.write_text(text, encoding="utf-8")
+    assert run("config", "check", "--config", file) == (2, "", f"Error: {told}\n")
+
+
 @pytest.mark.parametrize("command", [["config", "check"], ["config", "show"], ["serve"]])
 def test_wrong_settings_end_a_command_with_a_sentence(
     run: Run, tmp_path: Path, command: list[str]

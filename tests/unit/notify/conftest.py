@@ -40,7 +40,7 @@ class Door:
     def deliver(self, destination: Destination) -> Delivery:
         """Begins to deliver."""
         position = Position(self.folder / f"{destination.name}.json", self.log.last_sequence_number)
-        self.delivery = Delivery(self.log, destination, position, MOST, None)
+        self.delivery = Delivery(self.log, destination, position, None)
         self.delivery.start()
         return self.delivery
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -204,6 +206,19 @@ def test_settings_that_are_wrong_are_named(settings: dict[str, Any], field: str)
     with pytest.raises(SettingsInvalidError) as caught:
         MqttDestination(Mqtt(**{"host": "127.0.0.1", **settings}))
     assert caught.value.field == field
+
+
+def test_a_broker_that_says_nothing_is_told_of_once(
+    door: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("lintel.edge.notify.mqtt._KEEPALIVE_S", 1)
+    with socket.create_server(("127.0.0.1", 0)) as mute, ExitStack() as open_:
+        mute.settimeout(30)
+        delivery = door.deliver(mqtt(mute.getsockname()[1]))
+        for _ in range(3):
+            open_.enter_context(mute.accept()[0])
+        delivery.stop()
+    assert caplog.messages == ["the MQTT broker does not answer; events wait"]
 
 
 def test_a_broker_that_nobody_runs_holds_no_stop_up(door: Any) -> None:

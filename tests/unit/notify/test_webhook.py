@@ -209,6 +209,25 @@ def test_deliveries_go_on_after_a_restart(
     assert len(runs) == 1
 
 
+def test_a_power_cut_has_nobody_miss_or_wait_for_what_never_was(
+    open_door: Callable[[], Any], receiver: WebhookReceiver
+) -> None:
+    door = open_door()
+    door.deliver(webhook(receiver.url))
+    door.happen(1)
+    wait_until(lambda: receiver.numbers == [1], "the event")
+    door.delivery.stop()
+    door.log.save()
+    # Not closed.
+    again = open_door()
+    delivery = again.deliver(webhook(receiver.url))
+    assert delivery.status().waiting == 0
+    again.happen(1)
+    wait_until(lambda: len(receiver.numbers) == 2, "the other")
+    assert "missed_events" not in receiver.posts[1].document
+    assert delivery.status().missed == 0
+
+
 def test_what_waits_is_bounded_and_what_gave_way_is_counted(
     door: Any, receiver: WebhookReceiver
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from lintel.edge.errors import ModelNotFoundError, SettingsInvalidError
 from lintel.edge.pipeline import Direction, DoorPipeline, EventKind, series_name
 from lintel.edge.pipeline.tally import Tally
 from lintel.edge.runtime import Runtime
-from lintel.edge.series import LocalSteps, Recorder, Resolution, open_recorder
+from lintel.edge.series import Count, LocalSteps, Recorder, Resolution, open_recorder
 from lintel.edge.tasks.masks import MaskState
 
 SILL = {"name": "sill", "start": [0.5, 0.0], "end": [0.5, 1.0], "inside": [0.9, 0.5]}
@@ -51,6 +52,26 @@ class Cameras:
     def open(self, settings: CameraSettings) -> WatchedCamera:
         pictures = self.pictures.setdefault(settings.name, SimpleQueue())
         return WatchedCamera(settings, lambda _: ScriptedCamera(pictures))
+
+
+class SlowToEnd(Cameras):
+    """Cameras that take some seconds to end, unless they may before."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.may_end = threading.Event()
+        self._seconds = seconds
+
+    def open(self, settings: CameraSettings) -> WatchedCamera:
+        camera = super().open(settings)
+        stop = camera.stop
+
+        def stop_slowly(timeout_s: float = 5.0) -> None:
+            self.may_end.wait(self._seconds)
+            stop(timeout_s)
+
+        camera.stop = stop_slowly  # type: ignore[method-assign]
+        return camera
 
 
 @pytest.fixture
@@ -179,6 +200,42 @@ class TestWhatHappens:
         wait_until(lambda: door.cameras["yard"].latest, "the slow camera's frame")
         door.stop()
 
+    def test_cameras_that_are_slow_to_end_do_not_add_up(
+        self, settings: Callable[..., Settings]
+    ) -> None:
+        cameras = SlowToEnd(0.5)
+        door = DoorPipeline(
+            settings("a", "b", "c", "d"),
+            OneDetector(ScriptedDetector()),
+            None,
+            open_source=cameras.open,
+        )
+        door.start()
+        began_s = time.monotonic()
+        door.stop()
+        assert 0.5 <= time.monotonic() - began_s < 1.5
+
+    def test_cameras_that_never_end_are_left_behind(
+        self,
+        settings: Callable[..., Settings],
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr("lintel.edge.pipeline.door.LEAST_DRAIN_S", 0.2)
+        cameras = SlowToEnd(30.0)
+        door = DoorPipeline(
+            settings("door", server={"drain_s": 0.1}),
+            OneDetector(ScriptedDetector()),
+            None,
+            open_source=cameras.open,
+        )
+        door.start()
+        began_s = time.monotonic()
+        door.stop()
+        assert time.monotonic() - began_s < 5
+        cameras.may_end.set()
+        assert "camera door did not end in time: it is left behind" in caplog.messages
+
     def test_without_cameras_there_is_nothing_to_do(
         self, settings: Callable[..., Settings]
     ) -> None:
@@ -247,6 +304,50 @@ class TestSettings:
 
 
 class TestTheDay:
+    def test_a_clock_that_jumps_away_and_back_empties_nothing(self) -> None:
+        steps = LocalSteps(ZoneInfo("UTC"))
+        tally = Tally(steps)
+        noon_us = steps.start_of_day_us(20_800) + 12 * 3600 * 1_000_000
+        tally.add("door", Direction.IN, noon_us, 7)
+        in_two_days_us = noon_us + 2 * 24 * 3600 * 1_000_000
+        assert tally.today("door", in_two_days_us).inside == 0
+        assert tally.today("door", noon_us).inside == 7
+
+    def test_a_day_begins_with_what_was_counted_on_it_earlier(self) -> None:
+        steps = LocalSteps(ZoneInfo("UTC"))
+        asked = []
+
+        def earlier(day: int) -> dict[tuple[str, Direction], int]:
+            asked.append(day)
+            return {("door", Direction.IN): day - 20_800}
+
+        tally = Tally(steps, earlier)
+        tally.turn_to(steps.start_of_day_us(20_801))
+        tally.add("door", Direction.IN, steps.start_of_day_us(20_801), 2)
+        assert tally.today("door", steps.start_of_day_us(20_801)).entered == 3
+        assert tally.today("door", steps.start_of_day_us(20_805)).entered == 5
+        assert asked == [20_801, 20_805]
+
+    def test_what_was_counted_today_is_known_once_the_clock_is_set(
+        self,
+        settings: Callable[..., Settings],
+        recorder: Recorder,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        recorder.record([Count("door.sill.entered", 0, 5.0)])
+        now_ns = time.time_ns()
+        # The clock that a device without a battery starts with.
+        monkeypatch.setattr(time, "time_ns", lambda: now_ns - 3 * 24 * 3600 * 10**9)
+        cameras = Cameras()
+        door = DoorPipeline(
+            settings("door"), OneDetector(ScriptedDetector()), recorder, open_source=cameras.open
+        )
+        door.start()
+        assert door.today("door").inside == 0
+        monkeypatch.setattr(time, "time_ns", lambda: now_ns)
+        assert door.today("door").inside == 5
+        door.stop()
+
     def test_who_is_inside_is_counted_anew_after_local_midnight(self) -> None:
         steps = LocalSteps(ZoneInfo("Asia/Kolkata"))
         tally = Tally(steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,6 +34,13 @@ def numbers(log: EventLog, after: int) -> list[int]:
         after = told.event.sequence_number
         found.append(after)
     return found
+
+
+def missed(log: EventLog, known: int) -> int:
+    """Returns what is told as missed to somebody who knows the events up to a number."""
+    told = log.next(known, timeout_s=0)
+    assert told is not None
+    return told.missed
 
 
 class TestNumbers:
@@ -71,6 +79,49 @@ class TestNumbers:
             fill(log, 7)
             given += [event.sequence_number for event in log.newest(7)]
         assert given == sorted(set(given))
+
+
+class TestPowerCuts:
+    def test_numbers_that_were_set_aside_count_as_missed_by_nobody(self, path: Path) -> None:
+        log = EventLog(path, 100)
+        fill(log, 2)
+        log.save()
+        again = EventLog(path, 100)
+        assert again.count_after(2) == 0
+        fill(again, 1)
+        assert missed(again, 2) == 0
+        assert missed(again, 0) == missed(again, 1) == 0
+
+    def test_nor_where_nothing_ever_happened_before(self, path: Path) -> None:
+        EventLog(path, 100)
+        again = EventLog(path, 100)
+        fill(again, 1)
+        assert missed(again, 0) == 0
+
+    def test_what_gave_way_to_newer_events_still_does(self, path: Path) -> None:
+        log = EventLog(path, 10)
+        fill(log, 5)
+        log.save()
+        # Two power cuts with nothing between them, and a restart like any other.
+        EventLog(path, 10)
+        again = EventLog(path, 10)
+        fill(again, 12)
+        again.close()
+        last = EventLog(path, 10)
+        fill(last, 1)
+        assert missed(last, 5) == 3
+        assert missed(last, 3) == 5
+
+    def test_it_is_remembered_when_the_file_is_written_anew(self, path: Path) -> None:
+        log = EventLog(path, 10)
+        fill(log, 1)
+        log.save()
+        again = EventLog(path, 10)
+        for _ in range(120):
+            fill(again, 10)
+            again.save()
+        again.close()
+        assert missed(EventLog(path, 10), 1) == 1190
 
 
 class TestBounds:
@@ -139,6 +190,26 @@ class TestDamage:
         blocked.unlink()
         log.save()
         assert len(EventLog(blocked / "events.jsonl", 10).newest(10)) == 2
+
+    def test_such_a_disk_is_told_of_once_until_it_can(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        blocked = tmp_path / "file"
+        blocked.write_text("no folder")
+        log = EventLog(blocked / "events.jsonl", 10)
+        for _ in range(3):
+            fill(log, 1)
+            log.save()
+        blocked.unlink()
+        for _ in range(2):
+            fill(log, 1)
+            log.save()
+        told = [text for text in caplog.messages if " written " in text]
+        assert told == [
+            "Events could not be written yet: File exists",
+            "Events are written again.",
+        ]
 
     def test_others_may_not_read_it(self, path: Path) -> None:
         EventLog(path, 10).close()

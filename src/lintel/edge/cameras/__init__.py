@@ -12,7 +12,7 @@ from lintel.edge.cameras.faults import (
     RecordingEndedError,
 )
 from lintel.edge.cameras.frame import Frame, RawPixels
-from lintel.edge.cameras.opening import open_camera
+from lintel.edge.cameras.opening import check_source, open_camera
 from lintel.edge.cameras.probing import Probe, probe
 from lintel.edge.cameras.watching import CameraState, CameraStatus, WatchedCamera
 
@@ -30,6 +30,7 @@ __all__ = [
     "RecordingEndedError",
     "WatchedCamera",
     "attached_cameras",
+    "check_source",
     "open_camera",
     "probe",
     "without_credentials",

@@ -66,18 +66,28 @@ def split_credentials(source: str, credentials_file: str) -> tuple[str, str, str
         raise SettingsInvalidError("The address of the source has no host.", field="source")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if credentials_file:
-        try:
-            text = Path(credentials_file).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsInvalidError(
-                "The file of credentials cannot be read.", field="credentials_file"
-            ) from error
-        user, _, password = text.partition(":")
+        user, password = read_credentials(credentials_file)
     place = f"[{host}]" if ":" in host else host
     if port is not None:
         place = f"{place}:{port}"
     bare = urlunsplit((parts.scheme, place, parts.path, parts.query, ""))
     return bare, user, password
+
+
+def read_credentials(path: str) -> tuple[str, str]:
+    """Returns user and password of a file of USER:PASSWORD.
+
+    Raises:
+        SettingsInvalidError: It cannot be read.
+    """
+    try:
+        text = Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalidError(
+            "The file of credentials cannot be read.", field="credentials_file"
+        ) from error
+    user, _, password = text.partition(":")
+    return user, password
 
 
 def with_credentials(source: str, credentials_file: str) -> str:

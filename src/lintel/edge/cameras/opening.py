@@ -8,7 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from lintel.edge.cameras.addresses import is_address, without_credentials
+from lintel.edge.cameras.addresses import (
+    is_address,
+    read_credentials,
+    split_credentials,
+    without_credentials,
+)
 from lintel.edge.cameras.camera import Camera
 from lintel.edge.cameras.captures import DeviceCamera, open_rtsp
 from lintel.edge.cameras.discovery import attached_cameras
@@ -24,6 +29,18 @@ from lintel.edge.errors import LintelError
 
 _NUMBERED = re.compile(r"(picamera|jetson)(?::(\d))?")
 _DEVICE = re.compile(r"(?:v4l2:)?(/dev/.+)")
+
+
+def check_source(settings: CameraSettings) -> None:
+    """Checks what can be told of a source without opening it.
+
+    Raises:
+        SettingsInvalidError: The address is none, or the file of credentials cannot be read.
+    """
+    if is_address(settings.source):
+        split_credentials(settings.source, settings.credentials_file)
+    elif settings.credentials_file:
+        read_credentials(settings.credentials_file)
 
 
 def open_camera(settings: CameraSettings) -> Camera:

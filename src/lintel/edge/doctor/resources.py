@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from lintel.edge.config import MEBIBYTE, Settings
 from lintel.edge.doctor.findings import Findings, Outcome
+from lintel.edge.series import default_path
 
 # The server needs some 100 MiB; with less than this free, the next large picture ends it.
 _LEAST_MEMORY, _GOOD_MEMORY = 128 * MEBIBYTE, 256 * MEBIBYTE
@@ -42,6 +44,31 @@ def look_at_disk(settings: Settings) -> Findings:
     yield from _look_at_folder(Path(tempfile.gettempdir()), "for temporary files")
     if settings.models.directory:
         yield from _look_at_folder(Path(settings.models.directory), "of model packages")
+    for folder in _state_folders(settings):
+        yield from _look_at_state(folder)
+
+
+def _state_folders(settings: Settings) -> list[Path]:
+    """Returns where the device keeps series and events, each folder once."""
+    paths = [settings.series.path]
+    if settings.cameras:
+        paths.append(settings.pipeline.events_path)
+    # None is where they are kept by default, and "" is nowhere.
+    files = [default_path() if path is None else Path(path) for path in paths if path != ""]
+    return list(dict.fromkeys(file.parent for file in files))
+
+
+def _look_at_state(folder: Path) -> Findings:
+    """Looks whether a folder of state can be written, or made: the device makes it when needed."""
+    if folder.is_dir():
+        yield from _look_at_folder(folder, "of series and events")
+        return
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        yield Outcome.OK, f"The folder of series and events, {folder}, can be made."
+    else:
+        hint = f"Mend {there}, or choose others with series.path and pipeline.events_path."
+        yield Outcome.WARNING, f"The folder of series and events, {folder}, cannot be made.", hint
 
 
 def _look_at_folder(folder: Path, purpose: str) -> Findings:

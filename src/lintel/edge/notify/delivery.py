@@ -51,7 +51,6 @@ class Delivery:
         log: The events.
         destination: Where they go.
         position: How far it has got.
-        most: Events that the log keeps.
         pictures: Blurred pictures of events; None: none go along.
     """
 
@@ -60,13 +59,11 @@ class Delivery:
         log: EventLog,
         destination: Destination,
         position: Position,
-        most: int,
         pictures: EventPictures | None,
     ) -> None:
         self._log = log
         self._destination = destination
         self._position = position
-        self._most = most
         self._pictures = pictures
         self._stopping = threading.Event()
         self._delivered = self._missed = self._refused = self._failures = 0
@@ -90,14 +87,13 @@ class Delivery:
 
     def status(self) -> DeliveryStatus:
         """Tells how it is."""
-        waiting = self._log.last_sequence_number - self._position.after
         return DeliveryStatus(
             self._destination.name,
             delivered=self._delivered,
             missed=self._missed,
             refused=self._refused,
             failures=self._failures,
-            waiting=max(min(waiting, self._most), 0),
+            waiting=self._log.count_after(self._position.after),
         )
 
     def _deliver(self) -> None:

@@ -148,8 +148,13 @@ class MqttDestination:
     ) -> None:
         with self._changed:
             was_connected, self._is_connected = self._is_connected, False
-        if was_connected and code.is_failure:
-            self._tell("the connection with the MQTT broker is lost")
+        if code.is_failure:
+            # One that takes the connection and never says a word is given up after a while.
+            self._tell(
+                "the connection with the MQTT broker is lost"
+                if was_connected
+                else "the MQTT broker does not answer"
+            )
 
     def _not_connected(self, _client: Client, _data: Any) -> None:
         self._tell("the MQTT broker is not to be reached")

@@ -38,7 +38,6 @@ class Notifier:
                 Position(
                     _position_path(settings, destination.name), door.events.last_sequence_number
                 ),
-                settings.pipeline.max_events,
                 EventPictures(door.cameras) if destination.with_pictures else None,
             )
             for destination in destinations(settings)

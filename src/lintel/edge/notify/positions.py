@@ -36,6 +36,7 @@ class Position:
     def __init__(self, path: Path | None, newest: int) -> None:
         self._path = path
         self._saving = threading.Lock()
+        self._is_failing = False
         kept = self._read()
         if kept is not None and kept.after <= newest:
             self.log, self.after = kept.log, kept.after
@@ -52,9 +53,12 @@ class Position:
             try:
                 _write(self._path, msgspec.json.encode(_Kept(self.log, after)))
             except OSError as error:
-                logger.error("How far events were delivered is not saved: %s", error.strerror)
+                # Once until it works again: lines wear memory cards out.
+                if not self._is_failing:
+                    logger.error("How far events were delivered is not saved: %s", error.strerror)
+                self._is_failing = True
             else:
-                self._saved = after
+                self._saved, self._is_failing = after, False
 
     def _read(self) -> _Kept | None:
         if self._path is None:

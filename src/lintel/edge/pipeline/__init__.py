@@ -7,7 +7,7 @@ blurred, and where faces cannot be told the whole frame is covered.
 from lintel.edge.pipeline.camera import CameraPipeline, PipelineStatus, Slot, Source
 from lintel.edge.pipeline.clerk import series_name
 from lintel.edge.pipeline.counting import Direction
-from lintel.edge.pipeline.door import DoorPipeline
+from lintel.edge.pipeline.door import DoorPipeline, check_cameras
 from lintel.edge.pipeline.event_file import Event, EventKind
 from lintel.edge.pipeline.events import EventLog, Told
 from lintel.edge.pipeline.results import (
@@ -42,5 +42,6 @@ __all__ = [
     "Subscription",
     "Told",
     "TrackedFace",
+    "check_cameras",
     "series_name",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from lintel.edge.errors import InvalidArgumentError, LintelError
 from lintel.edge.pipeline.counting import Direction
 from lintel.edge.pipeline.events import EventLog
-from lintel.edge.series import Count, Recorder
+from lintel.edge.series import EARLIEST_S, Count, Recorder
 
 logger = logging.getLogger("lintel.pipeline")
 
@@ -37,6 +37,7 @@ class Clerk:
         self._recorder = recorder
         self._lock = threading.Lock()
         self._waiting: deque[Count] = deque(maxlen=_MOST_WAITING)
+        self._undated = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._tend, name="door-clerk", daemon=True)
 
@@ -50,12 +51,19 @@ class Clerk:
         if self._thread.ident is not None:
             self._thread.join()
         self._write()
+        self._tell_of_undated()
 
     def count(self, name: str, timestamp_us: int) -> None:
-        """Counts one in a series, at a moment in microseconds since 1970 UTC."""
+        """Counts one in a series, at a moment in microseconds since 1970 UTC.
+
+        What is counted before the clock was set is left out: it would be of a day in 1970.
+        """
         if self._recorder is not None:
             with self._lock:
-                self._waiting.append(Count(name, timestamp_us, 1.0))
+                if timestamp_us < EARLIEST_S * 1e6:
+                    self._undated += 1
+                else:
+                    self._waiting.append(Count(name, timestamp_us, 1.0))
 
     def _tend(self) -> None:
         while not self._stopping.wait(_EVERY_S):
@@ -66,19 +74,35 @@ class Clerk:
         with self._lock:
             counts = list(self._waiting)
             self._waiting.clear()
-        if counts and not self._record(counts):
+        if counts:
+            self._tell_of_undated()
+            later, lost, why = self._record(counts)
+            if lost:
+                logger.error("%d counts are lost: %s", lost, why)
             with self._lock:
-                self._waiting.extendleft(reversed(counts))
+                self._waiting.extendleft(reversed(later))
 
-    def _record(self, counts: Sequence[Count]) -> bool:
-        """Returns whether they are done with."""
+    def _record(self, counts: Sequence[Count]) -> tuple[Sequence[Count], int, str]:
+        """Returns what has to wait, how many can never be written, and why one of them."""
         assert self._recorder is not None  # noqa: S101 - nothing waits otherwise
         try:
             self._recorder.record(counts, buffered=True)
         except InvalidArgumentError as error:
-            # A clock that jumped: they can never be written.
-            logger.error("%d counts are lost: %s", len(counts), error)
+            if len(counts) == 1:
+                return (), 1, error.message
+            # A clock that jumped: one that is too far ahead is not to take the others along.
+            middle = len(counts) // 2
+            earlier, lost, why = self._record(counts[:middle])
+            later, more_lost, more_why = self._record(counts[middle:])
+            return [*earlier, *later], lost + more_lost, why or more_why
         except LintelError as error:
             logger.warning("%d counts could not be written yet: %s", len(counts), error)
-            return False
-        return True
+            return counts, 0, ""
+        return (), 0, ""
+
+    def _tell_of_undated(self) -> None:
+        """Logs what was counted before the clock was set, once it is, or at the end."""
+        with self._lock:
+            undated, self._undated = self._undated, 0
+        if undated:
+            logger.error("%d counts are lost: the clock had not been set.", undated)

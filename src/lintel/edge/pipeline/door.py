@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lintel.edge.cameras import WatchedCamera, open_camera
+from lintel.edge.cameras import WatchedCamera, check_source, open_camera
 from lintel.edge.config.cameras import Camera as CameraSettings
 from lintel.edge.errors import LintelError, ModelNotFoundError, SettingsInvalidError
 from lintel.edge.pipeline.camera import CameraPipeline, Slot, Source
@@ -22,7 +25,7 @@ from lintel.edge.pipeline.events import EventLog
 from lintel.edge.pipeline.looking import Looker, Models, Seen
 from lintel.edge.pipeline.rhythm import Rhythm
 from lintel.edge.pipeline.showing import Shower
-from lintel.edge.pipeline.tally import DayCounts, Tally
+from lintel.edge.pipeline.tally import Counts, DayCounts, Tally
 from lintel.edge.series import LocalSteps, Recorder, Resolution, default_path, device_zone
 from lintel.edge.tasks.blur import BlurMethod, BlurOptions, BlurShape
 from lintel.edge.tasks.masks import MaskState
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("lintel.pipeline")
 
 EVENTS_FILE = "events.jsonl"
+# Even where nothing in flight gets any time: a look that is under way is to be counted.
+LEAST_DRAIN_S = 2.0
 _LONGEST_SERIES_NAME = 64
 _KINDS = {Direction.IN: EventKind.PERSON_ENTERED, Direction.OUT: EventKind.PERSON_LEFT}
 _MASK_KINDS = {
@@ -74,7 +79,7 @@ class DoorPipeline:
         self._settings = settings
         self._recorder = recorder
         self._steps = LocalSteps(device_zone(settings.series.time_zone))
-        self._tally = Tally(self._steps)
+        self._tally = Tally(self._steps, self._counted_earlier)
         places = [_places(camera, index) for index, camera in enumerate(settings.cameras)]
         models = _models(settings, runtime) if settings.cameras else None
         self.events = EventLog(_events_path(settings), settings.pipeline.max_events)
@@ -89,18 +94,33 @@ class DoorPipeline:
 
     def start(self) -> None:
         """Begins; what was counted earlier today is read from the store of series first."""
-        if self._recorder is not None:
-            self._restore(self._recorder)
+        self._tally.turn_to(time.time_ns() // 1000)
         self._clerk.start()
         for pipeline in self.cameras.values():
             pipeline.start()
 
     def stop(self) -> None:
-        """Ends all cameras, and writes down what is not written yet."""
-        for pipeline in self.cameras.values():
-            pipeline.stop()
+        """Ends all cameras, and writes down what is not written yet.
+
+        Cameras that take longer than `server.drain_s` are left behind.
+        """
+        self._stop_cameras(max(self._settings.server.drain_s, LEAST_DRAIN_S))
         self._clerk.stop()
         self.events.close()
+
+    def _stop_cameras(self, timeout_s: float) -> None:
+        """Stops all cameras at a time: dead ones must not add up."""
+        deadline = time.monotonic() + timeout_s
+        stopping = {
+            name: threading.Thread(target=pipeline.stop, name=f"{name}-stop", daemon=True)
+            for name, pipeline in self.cameras.items()
+        }
+        for thread in stopping.values():
+            thread.start()
+        for name, thread in stopping.items():
+            thread.join(max(deadline - time.monotonic(), 0))
+            if thread.is_alive():
+                logger.warning("camera %s did not end in time: it is left behind", name)
 
     def today(self, camera: str) -> DayCounts:
         """Returns what a camera has counted since local midnight, and who is inside."""
@@ -154,22 +174,47 @@ class DoorPipeline:
             slot=slot,
         )
 
-    def _restore(self, recorder: Recorder) -> None:
-        """Takes over what was counted today before a restart."""
-        now_us = time.time_ns() // 1000
-        start_us = self._steps.start_of_day_us(self._steps.day_of(now_us))
+    def _counted_earlier(self, day: int) -> Counts:
+        """Returns what was counted on a day before a restart, or before the clock was set."""
+        counts: dict[tuple[str, Direction], int] = defaultdict(int)
+        if self._recorder is None:
+            return counts
+        store = self._recorder.store
+        bounds = self._steps.start_of_day_us(day), self._steps.start_of_day_us(day + 1)
         try:
-            known = recorder.store.names()
+            known = store.names()
             for camera in self._settings.cameras:
-                for place in _place_names(camera):
-                    for direction in Direction:
-                        name = series_name(camera.name, place, direction)
-                        if name in known:
-                            today = recorder.store.read(name, Resolution.DAY, start_us)
-                            count = round(float(today.values.sum()))
-                            self._tally.add(camera.name, direction, now_us, count)
+                for place, direction in product(_place_names(camera), Direction):
+                    name = series_name(camera.name, place, direction)
+                    if name in known:
+                        values = store.read(name, Resolution.DAY, *bounds).values
+                        counts[camera.name, direction] += round(float(values.sum()))
         except LintelError as error:
             logger.warning("what was counted earlier today is not known: %s", error)
+        return counts
+
+
+def check_cameras(settings: Settings) -> None:
+    """Checks the settings of cameras as far as that goes without opening them.
+
+    Raises:
+        SettingsInvalidError: A line or zone is none, or a name is used twice or too long; a source
+            is no address, or its file of credentials cannot be read.
+    """
+    for index, camera in enumerate(settings.cameras):
+        _places(camera, index)
+        with _named(f"cameras[{index}]"):
+            check_source(camera)
+
+
+@contextmanager
+def _named(field: str) -> Iterator[None]:
+    """Has errors name, in their sentence too, the setting that they are about."""
+    try:
+        yield
+    except LintelError as error:
+        path = error.at(field).field
+        raise SettingsInvalidError(f"{path}: {error.message}", field=path) from error
 
 
 def _watched(camera: CameraSettings) -> Source:
@@ -217,11 +262,9 @@ def _places(camera: CameraSettings, index: int) -> list[Place]:
     ]
     places: list[Place] = []
     for field, make in makers:
-        try:
+        with _named(f"cameras[{index}].{field}"):
             place = make()
             _check_name(place.name, [other.name for other in places], camera.name)
-        except LintelError as error:
-            raise error.at(f"cameras[{index}].{field}") from None
         places.append(place)
     return places
 

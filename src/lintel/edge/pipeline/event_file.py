@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +25,8 @@ logger = logging.getLogger("lintel.pipeline")
 RESERVED = 256
 # Lines beyond those that are kept, until the file is written anew.
 _SLACK = 1000
+# Stretches of numbers that power cuts left out: the newest are known.
+_MOST_SKIPPED = 100
 
 
 class EventKind(StrEnum):
@@ -72,7 +75,24 @@ class _Line(msgspec.Struct, tag="event", forbid_unknown_fields=True):
     event: Event
 
 
-_DECODER = msgspec.json.Decoder(_Next | _Line)
+class Skipped(msgspec.Struct, tag="skipped", forbid_unknown_fields=True, frozen=True):
+    """Numbers that a power cut left out: whether they were ever given, nobody knows any more.
+
+    Attributes:
+        first: The first of them.
+        following: The first number after them.
+    """
+
+    first: int
+    following: int
+
+    def between(self, known: int, number: int) -> int:
+        """Returns how many of them lie between two numbers."""
+        return max(min(self.following, number) - max(self.first, known + 1), 0)
+
+
+_Item = _Next | _Line | Skipped
+_DECODER = msgspec.json.Decoder(_Item)
 
 
 class EventFile:
@@ -81,9 +101,13 @@ class EventFile:
     Args:
         path: The file.
         most: Events that are kept.
+
+    Attributes:
+        skipped: Numbers that power cuts left out, oldest first; known once the file was read.
     """
 
     def __init__(self, path: Path, most: int) -> None:
+        self.skipped: deque[Skipped] = deque(maxlen=_MOST_SKIPPED)
         self._path = path
         self._most = most
         self._lines = 0
@@ -102,11 +126,14 @@ class EventFile:
         for item in self._items():
             if isinstance(item, _Next):
                 following = item.number
+            elif isinstance(item, Skipped):
+                self.skipped.append(item)
             elif not events or item.event.sequence_number > events[-1].sequence_number:
                 events.append(item.event)
         if events:
             following = max(following, events[-1].sequence_number + 1)
         self._reserved = following
+        self._skip_to(following, events)
         return events[-self._most :], following
 
     def write(self, new: Sequence[Event], kept: Sequence[Event], following: int) -> None:
@@ -140,7 +167,14 @@ class EventFile:
         if self._is_whole:
             self._add([_Next(following)], [])
 
-    def _items(self) -> Iterable[_Next | _Line]:
+    def _skip_to(self, following: int, events: Sequence[Event]) -> None:
+        """Notes the numbers that were set aside and that nothing is known of."""
+        newest = events[-1].sequence_number if events else 0
+        first = max([newest + 1, *(skipped.following for skipped in self.skipped)])
+        if first < following:
+            self.skipped.append(Skipped(first, following))
+
+    def _items(self) -> Iterable[_Item]:
         try:
             lines = self._path.read_bytes().splitlines()
         except FileNotFoundError:
@@ -162,7 +196,7 @@ class EventFile:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = self._path.with_name(self._path.name + ".new")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(_encode([_Next(reserved)], kept))
+            file.write(_encode([_Next(reserved), *self.skipped], kept))
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)
@@ -171,7 +205,7 @@ class EventFile:
             os.fsync(folder)
         finally:
             os.close(folder)
-        self._lines, self._is_whole = len(kept) + 1, True
+        self._lines, self._is_whole = 1 + len(self.skipped) + len(kept), True
 
     def _add(self, notes: list[_Next], new: Sequence[Event]) -> None:
         self._is_whole = False
@@ -183,5 +217,5 @@ class EventFile:
         self._is_whole = True
 
 
-def _encode(notes: Iterable[_Next], events: Iterable[Event]) -> bytes:
+def _encode(notes: Iterable[_Next | Skipped], events: Iterable[Event]) -> bytes:
     return msgspec.json.Encoder().encode_lines([*notes, *map(_Line, events)])

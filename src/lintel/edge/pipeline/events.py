@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ class Told(NamedTuple):
     Attributes:
         event: The event.
         missed: Events between the one that was known and this one, which are no longer kept.
+            Numbers that a power cut left out are none.
     """
 
     event: Event
@@ -46,6 +48,7 @@ class EventLog:
         self._changed = threading.Condition()
         self._saving = threading.Lock()
         self._is_open = True
+        self._is_failing = False
         self.save()
 
     @property
@@ -95,10 +98,16 @@ class EventLog:
             if not self._is_open or self._newest_number <= known:
                 return None
             event = self._first_after(known)
-            return Told(event, event.sequence_number - known - 1)
+            return Told(event, self._given_between(known, event.sequence_number))
+
+    def count_after(self, number: int) -> int:
+        """Returns how many events are kept that have a greater number."""
+        with self._changed:
+            newer = takewhile(lambda event: event.sequence_number > number, reversed(self._events))
+            return sum(1 for _ in newer)
 
     def save(self) -> None:
-        """Writes what is new to the file, and logs where that fails."""
+        """Writes what is new to the file, and logs where that fails, and where it works again."""
         if self._file is None:
             return
         with self._saving:
@@ -109,9 +118,14 @@ class EventLog:
             try:
                 self._file.write(new, kept, following)
             except OSError as error:
-                logger.error("Events could not be written yet: %s", error.strerror)
+                # Once until it works again: lines wear memory cards out.
+                if not self._is_failing:
+                    logger.error("Events could not be written yet: %s", error.strerror)
+                self._is_failing = True
             else:
-                self._saved = following
+                if self._is_failing:
+                    logger.info("Events are written again.")
+                self._saved, self._is_failing = following, False
 
     def close(self) -> None:
         """Writes what is new, and lets those who wait go."""
@@ -130,6 +144,11 @@ class EventLog:
     def _newest_number(self) -> int:
         """Number of the newest event that is kept: a power cut may have left out later ones."""
         return self._events[-1].sequence_number if self._events else 0
+
+    def _given_between(self, known: int, number: int) -> int:
+        """Returns how many events there were between two numbers, as far as anybody knows."""
+        skipped = self._file.skipped if self._file is not None else ()
+        return number - known - 1 - sum(each.between(known, number) for each in skipped)
 
     def _first_after(self, known: int) -> Event:
         """Returns the oldest event that is kept with a greater number; there is one."""

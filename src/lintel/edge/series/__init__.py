@@ -3,7 +3,7 @@
 `Recorder` is what the rooms above use; `SeriesStore` is the file behind it.
 """
 
-from lintel.edge.series.clock import Clock
+from lintel.edge.series.clock import EARLIEST_S, Clock
 from lintel.edge.series.counts import Count
 from lintel.edge.series.opening import ensure_kept, open_recorder
 from lintel.edge.series.places import default_path, device_zone, zone_name
@@ -12,6 +12,7 @@ from lintel.edge.series.steps import LocalSteps, Resolution
 from lintel.edge.series.store import Retention, SeriesStore, SeriesSummary, Stretch
 
 __all__ = [
+    "EARLIEST_S",
     "Clock",
     "Count",
     "LocalSteps",

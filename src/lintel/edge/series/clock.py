@@ -8,7 +8,7 @@ from collections.abc import Callable
 from lintel.edge.errors import ClockNotSetError
 
 # 2026-01-01: no device that runs this has lived earlier.
-_EARLIEST_S = 1_767_225_600.0
+EARLIEST_S = 1_767_225_600.0
 # Longer than it takes to reach a network and ask it for the time.
 STEADY_AFTER_S = 3600.0
 # How far a clock may move against the time that has really passed: leap seconds, slewing.
@@ -41,7 +41,7 @@ class Clock:
             ClockNotSetError: The clock shows a time before there was such a device.
         """
         now = self._now()
-        if now < _EARLIEST_S:
+        if now < EARLIEST_S:
             raise ClockNotSetError(
                 "The clock of the device has not been set since it started; try again later.",
                 retry_after_s=_RETRY_S,

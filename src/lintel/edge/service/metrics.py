@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from threading import Thread
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client import start_http_server as start_page
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -16,10 +15,7 @@ from lintel.edge.service.admission import Admission
 from lintel.edge.service.calls import CallRecord
 from lintel.edge.service.door import Door
 from lintel.edge.service.door_metrics import DoorMetrics
-
-if TYPE_CHECKING:
-    from threading import Thread
-    from wsgiref.simple_server import WSGIServer
+from lintel.edge.service.metrics_page import MetricsPage
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -63,7 +59,7 @@ class Metrics:
             self._queue.labels(record.method).observe(record.queue_s)
             self._work.labels(record.method).observe(record.work_s)
 
-    def listen(self, address: str) -> tuple[WSGIServer, Thread]:
+    def listen(self, address: str) -> tuple[MetricsPage, Thread]:
         """Serves the page on "HOST:PORT".
 
         Returns:
@@ -74,12 +70,15 @@ class Metrics:
         """
         host, _, port = address.rpartition(":")
         try:
-            return start_page(int(port), host.strip("[]"), registry=self.registry)
+            page = MetricsPage(host.strip("[]"), int(port), self.registry)
         except OSError as error:
             raise SettingsInvalidError(
                 f"The address {address} cannot be listened on: {error.strerror}.",
                 field="metrics.listen",
             ) from error
+        thread = Thread(target=page.serve_forever, name="metrics", daemon=True)
+        thread.start()
+        return page, thread
 
 
 class _Gauges(Collector):

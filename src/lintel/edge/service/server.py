@@ -87,6 +87,8 @@ WAITING_TO_BE_REFUSED = 32
 # Calls that have arrived and that Python has not seen yet. gRPC cancels some of those beyond a
 # thousand by default, and all beyond 3000, as if their callers had wanted it.
 UNSEEN_CALLS = 3000
+# What is worked on has had `server.drain_s` when the models are closed: what goes on, hangs.
+MODELS_END_WITHIN_S = 3.0
 # Only the owner and the group may connect to a Unix socket.
 SOCKET_MODE = 0o660
 
@@ -128,11 +130,12 @@ class DeviceServer:
     def _put_together(self, settings: Settings, closing: ExitStack) -> None:
         """Opens the models and starts the threads; `closing` undoes it."""
         workers = settings.server.workers or len(os.sched_getaffinity(0))
+        self._runtime = Runtime(settings, workers)
+        closing.callback(self._runtime.close, MODELS_END_WITHIN_S)
+        # What is counted is written before a model is waited for that may hang.
         self._recorder = open_recorder(settings.series)
         if self._recorder is not None:
             closing.callback(self._recorder.stop)
-        self._runtime = Runtime(settings, workers)
-        closing.callback(self._runtime.close)
         self._admission = Admission(workers, settings.server.max_queue)
         closing.callback(self._admission.threads.close)
         self._workbench = Workbench(self._runtime, settings)
