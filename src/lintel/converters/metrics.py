@@ -11,6 +11,14 @@ from lintel.converters.examples import Tensor
 
 Outputs = Mapping[str, Tensor]
 
+# A channel says nothing that deviates by less than so much of its own largest value, or than
+# float32 tells beside the largest of all.
+_STEADY = 1e-5
+_UNTOLD = 1e-7
+# What is wider is a flattened picture or an embedding, and no single value of it decides; a
+# detector of 80 classes and 32 coefficients of masks is not.
+_MOST_CHANNELS = 120
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -75,7 +83,7 @@ def agreement(expected: Outputs, *, is_classifier: bool) -> Metric:
         expected: The source's outputs.
         is_classifier: Count the examples whose best class is the source's, in every output; else
             the share of the outputs' variance that is kept (1 less the mean squared difference
-            over the variance), in the worst output.
+            over the variance), in the worst channel of the worst output.
     """
 
     def compute(outputs: Outputs) -> float:
@@ -94,13 +102,52 @@ def classes(scores: Tensor) -> Tensor:
 
 
 def _kept_variance(expected: Tensor, actual: Tensor) -> float:
+    """Returns the share of the variance that is kept, of all or of the channel that keeps least.
+
+    Channels count alone, as one of wide range (boxes in pixels) would hide what becomes of
+    another (a probability); those that say nothing in the source are left to the whole. One that
+    is constant in the variant alone has lost all.
+    """
     wanted, given = expected.astype(np.float64), actual.astype(np.float64)
     if wanted.shape != given.shape or not np.isfinite(given).all():
         return 0.0
     noise, variance = float(((given - wanted) ** 2).mean()), float(wanted.var())
     if variance == 0:
         return float(noise <= 1e-12)
-    return max(0.0, 1 - noise / variance)
+    shares = [1 - noise / variance]
+    for axis in _channel_axes(wanted.shape):
+        shares += _shares_by_channel(wanted, given, axis)
+    return max(0.0, min(shares))
+
+
+def _shares_by_channel(wanted: Tensor, given: Tensor, axis: int) -> list[float]:
+    if wanted.min() >= 0 and np.allclose(wanted.sum(axis=axis), 1, atol=1e-3):
+        # Probabilities of classes have one range: what is small in one of them is small.
+        return []
+    others = tuple(each for each in range(wanted.ndim) if each != axis)
+    noise, deviation = ((given - wanted) ** 2).mean(axis=others), wanted.std(axis=others)
+    size = np.abs(wanted).max(axis=others)
+    says = deviation > np.maximum(_STEADY * size, _UNTOLD * size.max())
+    return [float(share) for share in 1 - noise[says] / deviation[says] ** 2]
+
+
+def _channel_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns the axes that hold channels: the second, the last, or both where it is not clear.
+
+    Positions are more than channels where they have one axis. Where they have two, their axes
+    are alike, and the third of the picture is theirs in either layout.
+    """
+    last = len(shape) - 1
+    candidates = (1, last) if last > 1 else (1,) if last == 1 else ()
+    if last == 2:
+        candidates = (min(candidates, key=lambda axis: shape[axis]),)
+    elif last == 3:
+        candidates = (max(candidates, key=lambda axis: _ratio(shape[axis], shape[2])),)
+    return tuple(axis for axis in candidates if shape[axis] <= _MOST_CHANNELS)
+
+
+def _ratio(one: int, other: int) -> float:
+    return max(one, other) / max(min(one, other), 1)
 
 
 def _chosen(outputs: Outputs, name: str) -> Tensor:

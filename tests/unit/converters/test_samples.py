@@ -88,3 +88,61 @@ def test_figures_say_what_is_kept() -> None:
     variance = agreement({"a": scores}, is_classifier=False)
     assert variance.compute({"a": scores}) == 1
     assert variance.compute({"a": np.full_like(scores, np.nan)}) == 0
+
+
+def detections(layout: str) -> Any:
+    """Outputs of a detector: four rows of pixels and one of a probability, by layout."""
+    random = np.random.default_rng(0)
+    boxes, chances = random.uniform(0, 640, (20, 4, 64)), random.beta(0.4, 8, (20, 1, 64))
+    rows = np.concatenate([boxes, chances], axis=1).astype(np.float32)
+    shapes = {"rows": rows, "columns": rows.transpose(0, 2, 1)}
+    shapes["planes"] = rows.reshape(20, 5, 8, 8)
+    shapes["pixels"] = shapes["planes"].transpose(0, 2, 3, 1)
+    shapes["anchors"] = shapes["pixels"].reshape(20, 1, 8, 8, 5)
+    shapes["vector"] = rows[:, :, 0]
+    return shapes[layout], np.argwhere(np.array(shapes[layout].shape) == 5).item()
+
+
+LAYOUTS = ["rows", "columns", "planes", "pixels", "anchors", "vector"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_channel_that_is_lost_is_not_hidden_by_channels_of_wider_range(layout: str) -> None:
+    expected, axis = detections(layout)
+    lost, rounded = np.moveaxis(expected.copy(), axis, 0), expected.round(3)
+    lost[-1] = 0
+    kept = agreement({"output0": expected}, is_classifier=False)
+    assert kept.compute({"output0": np.moveaxis(lost, 0, axis)}) == 0
+    assert kept.compute({"output0": rounded}) > 0.999
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("constant", [0.0, 8.0])
+def test_a_channel_that_says_nothing_in_the_source_counts_with_the_whole_only(
+    layout: str, constant: float
+) -> None:
+    expected, axis = detections(layout)
+    rows = np.moveaxis(expected, axis, 0)
+    rows[-1] = constant
+    # What float32 leaves of a sum is no information.
+    rows[-1].flat[0] += np.float32(1e-6)
+    kept = agreement({"output0": expected}, is_classifier=False)
+    near, far = expected.copy(), expected.copy()
+    np.moveaxis(near, axis, 0)[-1] = constant + 0.01
+    np.moveaxis(far, axis, 0)[-1] = constant + 600
+    assert kept.compute({"output0": near}) > 0.999
+    assert kept.compute({"output0": far}) < 0.5
+
+
+def test_values_of_an_embedding_are_judged_together() -> None:
+    expected = np.random.default_rng(0).normal(size=(20, 128)).astype(np.float32)
+    expected[:, 0] = np.linspace(0, 1e-3, 20)
+    coarse = expected.round(2)
+    assert agreement({"mask": expected}, is_classifier=False).compute({"mask": coarse}) > 0.999
+
+
+def test_probabilities_that_sum_to_one_are_judged_together() -> None:
+    random = np.random.default_rng(0)
+    expected = np.array([[0.2, 0.3, 0.5]]) + 0.003 * random.normal(size=(20, 1)) * [[1, -1, 0]]
+    steps = (expected * 256).round() / 256
+    assert agreement({"classes": expected}, is_classifier=False).compute({"classes": steps}) > 0.99
