@@ -20,7 +20,13 @@ from lintel.converters.conversion import Conversion, SourceModel
 from lintel.converters.errors import ConversionError
 from lintel.converters.examples import Tensor, load_outputs, save_examples, save_outputs
 from lintel.converters.files import write_whole
-from lintel.converters.metrics import Metric, accuracy, agreement, mean_absolute_error
+from lintel.converters.metrics import (
+    Metric,
+    accuracy,
+    agreement,
+    class_numbers,
+    mean_absolute_error,
+)
 from lintel.converters.precision import SUFFIX_OF_FORMAT, Precision
 from lintel.converters.recipe import Data, Recipe, parse_variant
 from lintel.converters.samples import Sample, Samples, read_samples, split_samples
@@ -112,7 +118,7 @@ class Bench:
         for folder, group in ((calibration, chosen), (verification, held)):
             shutil.rmtree(folder, ignore_errors=True)
             save_examples((sample.load() for sample in group), folder)
-        labels = {"calibration": _labels(chosen), "verification": _labels(held)}
+        labels = {"calibration": self._labels(chosen), "verification": self._labels(held)}
         notes = representative.shortcomings(
             calibration, verification, labels["calibration"], samples.classes
         )
@@ -315,6 +321,16 @@ class Bench:
         spool = self.build / f"spool-{purpose}"
         return read_samples(self.base / data.path, recipe.input, reader, recipe.labels, spool)
 
+    def _labels(self, samples: Sequence[Sample]) -> Tensor | None:
+        """Returns the labels of examples, where all have one; those of classes are numbers."""
+        labels = [sample.label for sample in samples]
+        if any(label is None for label in labels):
+            return None
+        # A recipe's own metric may take labels of its own kind.
+        if self.recipe.task == "classify" and self.recipe.metric is None:
+            return class_numbers(np.asarray(labels))
+        return np.asarray(labels)
+
     def _check_feeds(self, folder: Path) -> None:
         """Refuses examples of another shape than the model's input."""
         inputs, _ = self.source.describe()
@@ -364,13 +380,6 @@ def _worst(failed: Verification) -> Iterator[Sequence[str]]:
         if count >= len(rows):
             return
         count *= 2
-
-
-def _labels(samples: Sequence[Sample]) -> Tensor | None:
-    labels = [sample.label for sample in samples]
-    if any(label is None for label in labels):
-        return None
-    return np.asarray(labels)
 
 
 def _write_json(path: Path, told: Any) -> None:

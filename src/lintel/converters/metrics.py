@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lintel.converters.errors import ConversionError
 from lintel.converters.examples import Tensor
 
 Outputs = Mapping[str, Tensor]
@@ -53,10 +54,19 @@ def accuracy(labels: Tensor, output: str = "") -> Metric:
         labels: (examples,) of class numbers.
         output: Name of the output with a score a class, or with one probability of class 1; "":
             the only one.
+
+    Raises:
+        ConversionError: The labels are no numbers of classes, or not one an example.
     """
+    numbers = class_numbers(labels)
 
     def compute(outputs: Outputs) -> float:
-        return float((classes(_chosen(outputs, output)) == np.asarray(labels)).mean())
+        best = classes(_chosen(outputs, output))
+        if len(best) != len(numbers):
+            raise ConversionError(
+                f"There are {len(numbers)} labels and {len(best)} examples: give one label each."
+            )
+        return float((best == numbers).mean())
 
     return Metric("accuracy", compute)
 
@@ -67,11 +77,25 @@ def mean_absolute_error(targets: Tensor, output: str = "") -> Metric:
     Args:
         targets: (examples, ...), as the output.
         output: Name of the output; "": the only one.
+
+    Raises:
+        ConversionError: The targets are no numbers; or, of the figure, not as many as the output's.
     """
+    wanted = np.asarray(targets)
+    if wanted.dtype.kind not in "biuf":
+        raise ConversionError(
+            f"The labels are of the type {wanted.dtype}: a regressor's are numbers, as its output."
+        )
+    wanted = _flat(wanted)
 
     def compute(outputs: Outputs) -> float:
-        values = _chosen(outputs, output)
-        return float(np.abs(values.reshape(len(values), -1) - _flat(targets)).mean())
+        values = _flat(_chosen(outputs, output))
+        if values.shape != wanted.shape:
+            raise ConversionError(
+                f"The labels have {wanted.shape[1]} numbers for each of {len(wanted)} examples,"
+                f" the output has {values.shape[1]} for each of {len(values)}: give labels alike."
+            )
+        return float(np.abs(values - wanted).mean())
 
     return Metric("mean-absolute-error", compute, higher_is_better=False)
 
@@ -99,6 +123,34 @@ def classes(scores: Tensor) -> Tensor:
     """Returns the best class of each example; of one score, whether it is above a half."""
     flat = scores.reshape(len(scores), -1)
     return flat[:, 0] > 0.5 if flat.shape[1] == 1 else flat.argmax(axis=1)
+
+
+def class_numbers(labels: Tensor) -> Tensor:
+    """Returns labels as one number of a class an example, (examples,).
+
+    Args:
+        labels: (examples,) or (examples, 1), of whole numbers of any type.
+
+    Raises:
+        ConversionError: They are names, one-hot, or no whole numbers.
+    """
+    given = np.asarray(labels)
+    if given.dtype.kind not in "biuf":
+        raise ConversionError(
+            f"The labels are of the type {given.dtype}, such as {given.flat[0]!r}: numbers of"
+            " classes are wanted, from 0, in the model's order."
+        )
+    if given.ndim == 0 or given.size != len(given):
+        raise ConversionError(
+            f"The labels have the shape {given.shape}: one number of a class an example is wanted,"
+            f" ({len(given) if given.ndim else 1},); of one-hot labels give the argmax."
+        )
+    flat = given.reshape(-1)
+    if not np.array_equal(flat, np.rint(flat)):
+        raise ConversionError(
+            "The labels are not all whole numbers: numbers of classes are wanted, from 0."
+        )
+    return flat.astype(np.int64)
 
 
 def _kept_variance(expected: Tensor, actual: Tensor) -> float:

@@ -90,6 +90,32 @@ def test_figures_say_what_is_kept() -> None:
     assert variance.compute({"a": np.full_like(scores, np.nan)}) == 0
 
 
+def test_labels_in_a_column_are_labels_in_a_row() -> None:
+    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]], np.float32)
+    outputs = {"a": scores}
+    assert accuracy(np.array([[0], [1], [0], [0]])).compute(outputs) == 0.75
+    figure = mean_absolute_error(np.array([1.0, 2.0]))
+    assert figure.compute({"a": np.array([[1.0], [3.0]])}) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.zeros(4), "4 examples.*of 2"),
+        (np.zeros((2, 3)), "3 numbers"),
+        (np.array(["a", "b"]), "numbers"),
+    ],
+)
+def test_targets_that_are_not_as_the_output_are_refused(labels: Any, said: str) -> None:
+    with pytest.raises(ConversionError, match=said):
+        mean_absolute_error(labels).compute({"a": np.zeros((2, 1))})
+
+
+def test_labels_of_other_examples_are_refused() -> None:
+    with pytest.raises(ConversionError, match="3 labels and 2 examples"):
+        accuracy(np.zeros(3)).compute({"a": np.zeros((2, 2))})
+
+
 def detections(layout: str) -> Any:
     """Outputs of a detector: four rows of pixels and one of a probability, by layout."""
     random = np.random.default_rng(0)
