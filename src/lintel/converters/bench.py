@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,9 @@ class Bench:
             most = recipe.calibration.count
             chosen, held = split_samples(samples, most, 5 * most)
         else:
-            others = self._samples(recipe.verification, "verification")
+            # Else a class that one of the folders lacks would shift the numbers of the others.
+            others = self._samples(recipe.verification, "verification", samples.classes)
+            samples = replace(samples, classes=samples.classes or others.classes)
             chosen = list(samples.found[: recipe.calibration.count])
             used = {sample.key for sample in chosen}
             held = [sample for sample in others.found if sample.key not in used]
@@ -313,13 +315,14 @@ class Bench:
     def _record(self, name: str, kind: str) -> Path:
         return self.build / kind / f"{name}.json"
 
-    def _samples(self, data: Data, purpose: str) -> Samples:
+    def _samples(self, data: Data, purpose: str, classes: Sequence[str] = ()) -> Samples:
         recipe = self.recipe
         reader: Callable[[], Any] | None = None
         if data.reader:
             reader = plugins.load_function(data.reader, self.base)
         spool = self.build / f"spool-{purpose}"
-        return read_samples(self.base / data.path, recipe.input, reader, recipe.labels, spool)
+        labels = recipe.labels or classes
+        return read_samples(self.base / data.path, recipe.input, reader, labels, spool)
 
     def _labels(self, samples: Sequence[Sample]) -> Tensor | None:
         """Returns the labels of examples, where all have one; those of classes are numbers."""

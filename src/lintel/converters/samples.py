@@ -129,7 +129,7 @@ def _read_folder(folder: Path, expected: Input | None, labels: Sequence[str]) ->
     unknown = sorted(set(own) - set(classes)) if is_labelled else []
     if unknown:
         raise ConversionError(
-            f"The folder has the class {unknown[0]}, which is not among the labels"
+            f"The folder {folder.name} has the class {unknown[0]}, which is not among the labels"
             f" {', '.join(classes)}: rename it, or give --labels that fit."
         )
     found = [

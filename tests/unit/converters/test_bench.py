@@ -11,8 +11,11 @@ import pytest
 
 from lintel.converters import ConversionError
 from lintel.converters.bench import Bench
+from lintel.converters.examples import load_examples
 from lintel.converters.recipe import Data, Recipe, Task
 from lintel.converters.sources.graph import TensorDescription
+from lintel.edge.images import ImageFormat, encode
+from lintel.edge.packages import Input
 
 ROWS = np.arange(40, dtype=np.float32).reshape(20, 2)
 NUMBERS = np.arange(20) % 3
@@ -21,11 +24,14 @@ NUMBERS = np.arange(20) % 3
 class Source:
     """A model of two numbers and three classes, or of what outputs a test gives it."""
 
-    def __init__(self, outputs: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, outputs: dict[str, Any] | None = None, shape: tuple[int | None, ...] = (None, 2)
+    ) -> None:
+        self.shape = shape
         self.outputs = outputs or {"scores": np.zeros((10, 3), np.float32)}
 
     def describe(self) -> tuple[tuple[TensorDescription, ...], tuple[str, ...]]:
-        return (TensorDescription("input", (None, 2), "float32"),), tuple(self.outputs)
+        return (TensorDescription("input", self.shape, "float32"),), tuple(self.outputs)
 
     def run(self, examples: Path) -> dict[str, Any]:
         return self.outputs
@@ -74,3 +80,67 @@ def test_labels_that_are_no_numbers_of_classes_are_refused(
 ) -> None:
     with pytest.raises(ConversionError, match=said):
         make_bench(labels).make_examples()
+
+
+@pytest.fixture
+def make_folders(tmp_path: Path) -> Callable[..., Bench]:
+    """Makes a bench of folders of classes: make_folders(to calibrate with, to verify with)."""
+
+    def make(calibration: str, verification: str, labels: tuple[str, ...] = ()) -> Bench:
+        for number, (root, classes) in enumerate(
+            (("calibration", calibration), ("verification", verification))
+        ):
+            for place, name in enumerate(classes.split()):
+                write_picture(tmp_path / root / name / "a.png", 10 * place + 100 * number)
+        (tmp_path / "build").mkdir()
+        recipe = Recipe(
+            model="model.keras",
+            task="classify",
+            labels=labels,
+            input=Input(size=(2, 2), colour="grey", dtype="uint8", resize="stretch"),
+            calibration=Data(path="calibration"),
+            verification=Data(path="verification"),
+        )
+        bench = Bench(recipe, tmp_path, tmp_path / "build")
+        bench.source = Source(shape=(None, 2, 2, 1))  # type: ignore[assignment]
+        return bench
+
+    return make
+
+
+def write_picture(file: Path, value: int) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(encode(np.full((2, 2), value, np.uint8), ImageFormat.PNG))
+
+
+def labels_by_value(bench: Bench) -> dict[int, int]:
+    """Returns the labels to verify with by the value of the picture's pixels."""
+    bench.make_examples()
+    labels = bench.examples.verification_labels
+    assert labels is not None
+    values = (
+        feed["input"] for feed in load_examples(bench.examples.verification, ("input",), (4,))
+    )
+    return {int(value.max()): int(label) for value, label in zip(values, labels, strict=True)}
+
+
+def test_classes_to_verify_with_have_the_numbers_of_those_to_calibrate_with(
+    make_folders: Callable[..., Bench],
+) -> None:
+    bench = make_folders("bare masked wrong", "masked wrong")
+    assert labels_by_value(bench) == {100: 1, 110: 2}
+    assert bench.examples.classes == ("bare", "masked", "wrong")
+
+
+def test_labels_that_are_given_number_the_classes_of_both_folders(
+    make_folders: Callable[..., Bench],
+) -> None:
+    bench = make_folders("bare masked", "masked", ("masked", "bare"))
+    assert labels_by_value(bench) == {100: 0}
+
+
+def test_a_class_that_is_only_verified_with_is_refused_by_its_name(
+    make_folders: Callable[..., Bench],
+) -> None:
+    with pytest.raises(ConversionError, match="verification has the class visor"):
+        make_folders("bare masked", "bare visor").make_examples()
