@@ -140,13 +140,15 @@ class Bench:
         """Runs the source model on the examples, and writes what it gives.
 
         Raises:
-            ConversionError: It cannot be run, or has another count of classes than of labels.
+            ConversionError: It cannot be run, gives what is no number, or has another count of
+                classes than of labels.
         """
         for name, folder in (
             ("calibration", self.examples.calibration),
             ("verification", self.examples.verification),
         ):
             outputs = self.source.run(folder)
+            _check_finite(outputs, name)
             save_outputs(outputs, self.build / f"source-{name}.npz")
         self._check_labels(outputs)
         _write_json(self.build / SOURCE, {name: value.shape for name, value in outputs.items()})
@@ -360,17 +362,42 @@ class Bench:
                 )
 
     def _check_labels(self, outputs: dict[str, Tensor]) -> None:
-        classes = self.recipe.labels or self.examples.classes
-        if self.recipe.task != "classify" or not classes:
+        if self.recipe.task != "classify":
             return
         scores = next(iter(outputs.values()))
-        count = int(np.prod(scores.shape[1:]))
-        if len(classes) != (2 if count == 1 else count):
+        count = max(2, int(np.prod(scores.shape[1:])))
+        classes = self.recipe.labels or self.examples.classes
+        if classes and len(classes) != count:
             raise ConversionError(
-                f"The model tells {2 if count == 1 else count} classes apart, and there are"
+                f"The model tells {count} classes apart, and there are"
                 f" {len(classes)} labels ({', '.join(classes[:6])}): give --labels with one for"
                 " each, in the model's order."
             )
+        if self.recipe.metric is None:
+            for labels in (self.examples.calibration_labels, self.examples.verification_labels):
+                _check_range(labels, count)
+
+
+def _check_finite(outputs: dict[str, Tensor], purpose: str) -> None:
+    """Refuses a source that says nothing: what it gives is what variants are to keep."""
+    for name, value in outputs.items():
+        if value.dtype.kind != "f" or np.isfinite(value).all():
+            continue
+        first = int(np.argmax(~np.isfinite(value.reshape(len(value), -1)).all(axis=1)))
+        raise ConversionError(
+            f"The model's own output {name} is no finite number for example {first} of the"
+            f" {purpose} data: look for NaN in the data, or mend the model."
+        )
+
+
+def _check_range(labels: Tensor | None, count: int) -> None:
+    if labels is None or (labels.min() >= 0 and labels.max() < count):
+        return
+    wrong = labels[(labels < 0) | (labels >= count)]
+    raise ConversionError(
+        f"The label {wrong[0]} is of no class: the model tells {count} classes apart, 0 to"
+        f" {count - 1}."
+    )
 
 
 def _worst(failed: Verification) -> Iterator[Sequence[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -37,14 +38,17 @@ class Metric:
     higher_is_better: bool = True
 
     def kept(self, source: float, variant: float) -> float:
-        """Returns the share of the source's figure that a variant keeps; 1: all of it."""
+        """Returns the share of the source's figure that a variant keeps; 1: all of it.
+
+        Of a source that scores 0, or nothing that is a number, there is nothing to keep: 0.
+        """
         if self.higher_is_better:
             better, worse = source, variant
         else:
             better, worse = variant, source
             if better <= 0:
                 return 1.0
-        return worse / better if better > 0 else float(variant == source)
+        return worse / better if better > 0 and math.isfinite(worse) else 0.0
 
 
 def accuracy(labels: Tensor, output: str = "") -> Metric:

@@ -82,6 +82,27 @@ def test_labels_that_are_no_numbers_of_classes_are_refused(
         make_bench(labels).make_examples()
 
 
+@pytest.mark.parametrize("number", [-1, 3])
+def test_a_label_of_no_class_of_the_model_is_refused(number: int, make_bench: MakeBench) -> None:
+    bench = make_bench(np.full(20, number))
+    bench.make_examples()
+    with pytest.raises(ConversionError, match=f"label {number} is of no class.* 3 classes"):
+        bench.run_source()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_source_that_gives_no_number_is_refused_with_the_output_s_name(
+    value: float, make_bench: MakeBench
+) -> None:
+    scores = np.zeros((10, 3), np.float32)
+    scores[4, 1] = value
+    outputs = {"ids": np.zeros((10, 1), np.int64), "scores": scores}
+    bench = make_bench(NUMBERS, "tensor", outputs)
+    bench.make_examples()
+    with pytest.raises(ConversionError, match="output scores is no finite number for example 4"):
+        bench.run_source()
+
+
 @pytest.fixture
 def make_folders(tmp_path: Path) -> Callable[..., Bench]:
     """Makes a bench of folders of classes: make_folders(to calibrate with, to verify with)."""

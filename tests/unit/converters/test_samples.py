@@ -83,11 +83,25 @@ def test_figures_say_what_is_kept() -> None:
     assert error.kept(1.0, 1.25) == pytest.approx(0.8)
     assert error.kept(0.0, 0.1) == 0
     assert error.kept(0.2, 0.0) == 1
+    assert error.kept(0.0, 0.0) == 1
     same = agreement({"a": scores}, is_classifier=True)
     assert same.compute({"a": worse}) == pytest.approx(0.75)
     variance = agreement({"a": scores}, is_classifier=False)
     assert variance.compute({"a": scores}) == 1
     assert variance.compute({"a": np.full_like(scores, np.nan)}) == 0
+
+
+@pytest.mark.parametrize("figure", [0.0, -1.0, float("nan")])
+def test_a_source_that_scores_nothing_has_nothing_to_keep(figure: float) -> None:
+    metric = accuracy(np.zeros(2))
+    assert metric.kept(figure, figure) == 0
+    assert metric.kept(figure, 1.0) == 0
+    assert metric.kept(1.0, figure) <= 0
+
+
+def test_an_error_that_is_no_number_keeps_nothing() -> None:
+    metric = mean_absolute_error(np.zeros(2))
+    assert metric.kept(float("nan"), 1.0) == metric.kept(1.0, float("nan")) == 0
 
 
 def test_labels_in_a_column_are_labels_in_a_row() -> None:
