@@ -86,6 +86,9 @@ def open_xgboost(path: Path) -> Trees:
     # Names of columns would be asked for at every call.
     booster.feature_names = booster.feature_types = None
     objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
+    if objective == "multi:softmax":
+        # It tells the number of a class; ONNX and the device tell them all, as multi:softprob does.
+        booster.set_param({"objective": "multi:softprob"})
     is_classifier = objective.startswith(("binary:logistic", "multi:soft"))
     columns = booster.num_features()
 
