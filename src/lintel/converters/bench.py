@@ -324,7 +324,14 @@ class Bench:
             reader = plugins.load_function(data.reader, self.base)
         spool = self.build / f"spool-{purpose}"
         labels = recipe.labels or classes
-        return read_samples(self.base / data.path, recipe.input, reader, labels, spool)
+        return read_samples(
+            self.base / data.path,
+            recipe.input,
+            reader,
+            labels,
+            spool,
+            is_classified=recipe.task == "classify",
+        )
 
     def _labels(self, samples: Sequence[Sample]) -> Tensor | None:
         """Returns the labels of examples, where all have one; those of classes are numbers."""

@@ -203,6 +203,9 @@ def save_tables() -> None:
         many = {**shallow, "objective": f"multi:{objective}", "num_class": 3}
         trained = xgboost.train(many, xgboost.DMatrix(rows, thirds), 20)
         trained.save_model(FOLDER / f"{name}.json")
+    for booster in ("dart", "gblinear"):
+        odd = xgboost.train({"booster": booster}, xgboost.DMatrix(rows, sums), 5)
+        odd.save_model(FOLDER / f"{booster}.json")
     forest = RandomForestRegressor(20, max_depth=4, random_state=0).fit(rows, sums)
     joblib.dump(forest, FOLDER / "forest.joblib")
     line = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, thirds)

@@ -165,3 +165,23 @@ def test_a_class_that_is_only_verified_with_is_refused_by_its_name(
 ) -> None:
     with pytest.raises(ConversionError, match="verification has the class visor"):
         make_folders("bare masked", "bare visor").make_examples()
+
+
+def test_a_picture_beside_the_folders_of_classes_is_refused_by_its_name(
+    make_folders: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench = make_folders("bare masked", "bare masked")
+    write_picture(tmp_path / "calibration" / "stray.png", 50)
+    with pytest.raises(ConversionError, match=r"stray\.png lies in calibration beside"):
+        bench.make_examples()
+
+
+def test_pictures_without_folders_of_classes_are_taken_without_labels(
+    make_folders: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench = make_folders("", "")
+    for number in range(2):
+        write_picture(tmp_path / "calibration" / f"{number}.png", number)
+        write_picture(tmp_path / "verification" / f"{number}.png", 100 + number)
+    bench.make_examples()
+    assert bench.examples.verification_labels is None

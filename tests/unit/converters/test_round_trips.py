@@ -169,6 +169,15 @@ def test_classes_of_trees_that_tell_only_the_best_are_told_by_probability_in_eve
     np.testing.assert_array_equal(run_file(made.file, rows)["probabilities"], expected)
 
 
+@pytest.mark.parametrize("booster", ["dart", "gblinear"])
+def test_a_booster_without_a_counterpart_in_onnx_is_refused_by_its_name(
+    booster: str, models: Path, workshop: Workshop, tmp_path: Path
+) -> None:
+    source = SourceModel(models / f"{booster}.json", workshop=workshop)
+    with pytest.raises(ConversionError, match=f"The booster {booster} of {booster}.json"):
+        source.convert(tmp_path / "made.onnx")
+
+
 def test_the_same_model_gives_the_same_bytes_in_another_process(
     open_model: OpenModel, examples: Read, models: Path, tmp_path: Path
 ) -> None:
