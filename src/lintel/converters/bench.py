@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,13 @@ from lintel.converters.conversion import Conversion, SourceModel
 from lintel.converters.errors import ConversionError
 from lintel.converters.examples import Tensor, load_outputs, save_examples, save_outputs
 from lintel.converters.files import write_whole
-from lintel.converters.metrics import Metric, accuracy, agreement, mean_absolute_error
+from lintel.converters.metrics import (
+    Metric,
+    accuracy,
+    agreement,
+    class_numbers,
+    mean_absolute_error,
+)
 from lintel.converters.precision import SUFFIX_OF_FORMAT, Precision
 from lintel.converters.recipe import Data, Recipe, parse_variant
 from lintel.converters.samples import Sample, Samples, read_samples, split_samples
@@ -89,7 +95,9 @@ class Bench:
             most = recipe.calibration.count
             chosen, held = split_samples(samples, most, 5 * most)
         else:
-            others = self._samples(recipe.verification, "verification")
+            # Else a class that one of the folders lacks would shift the numbers of the others.
+            others = self._samples(recipe.verification, "verification", samples.classes)
+            samples = replace(samples, classes=samples.classes or others.classes)
             chosen = list(samples.found[: recipe.calibration.count])
             used = {sample.key for sample in chosen}
             held = [sample for sample in others.found if sample.key not in used]
@@ -112,7 +120,7 @@ class Bench:
         for folder, group in ((calibration, chosen), (verification, held)):
             shutil.rmtree(folder, ignore_errors=True)
             save_examples((sample.load() for sample in group), folder)
-        labels = {"calibration": _labels(chosen), "verification": _labels(held)}
+        labels = {"calibration": self._labels(chosen), "verification": self._labels(held)}
         notes = representative.shortcomings(
             calibration, verification, labels["calibration"], samples.classes
         )
@@ -132,13 +140,15 @@ class Bench:
         """Runs the source model on the examples, and writes what it gives.
 
         Raises:
-            ConversionError: It cannot be run, or has another count of classes than of labels.
+            ConversionError: It cannot be run, gives what is no number, or has another count of
+                classes than of labels.
         """
         for name, folder in (
             ("calibration", self.examples.calibration),
             ("verification", self.examples.verification),
         ):
             outputs = self.source.run(folder)
+            _check_finite(outputs, name)
             save_outputs(outputs, self.build / f"source-{name}.npz")
         self._check_labels(outputs)
         _write_json(self.build / SOURCE, {name: value.shape for name, value in outputs.items()})
@@ -307,13 +317,31 @@ class Bench:
     def _record(self, name: str, kind: str) -> Path:
         return self.build / kind / f"{name}.json"
 
-    def _samples(self, data: Data, purpose: str) -> Samples:
+    def _samples(self, data: Data, purpose: str, classes: Sequence[str] = ()) -> Samples:
         recipe = self.recipe
         reader: Callable[[], Any] | None = None
         if data.reader:
             reader = plugins.load_function(data.reader, self.base)
         spool = self.build / f"spool-{purpose}"
-        return read_samples(self.base / data.path, recipe.input, reader, recipe.labels, spool)
+        labels = recipe.labels or classes
+        return read_samples(
+            self.base / data.path,
+            recipe.input,
+            reader,
+            labels,
+            spool,
+            is_classified=recipe.task == "classify",
+        )
+
+    def _labels(self, samples: Sequence[Sample]) -> Tensor | None:
+        """Returns the labels of examples, where all have one; those of classes are numbers."""
+        labels = [sample.label for sample in samples]
+        if any(label is None for label in labels):
+            return None
+        # A recipe's own metric may take labels of its own kind.
+        if self.recipe.task == "classify" and self.recipe.metric is None:
+            return class_numbers(np.asarray(labels))
+        return np.asarray(labels)
 
     def _check_feeds(self, folder: Path) -> None:
         """Refuses examples of another shape than the model's input."""
@@ -341,17 +369,42 @@ class Bench:
                 )
 
     def _check_labels(self, outputs: dict[str, Tensor]) -> None:
-        classes = self.recipe.labels or self.examples.classes
-        if self.recipe.task != "classify" or not classes:
+        if self.recipe.task != "classify":
             return
         scores = next(iter(outputs.values()))
-        count = int(np.prod(scores.shape[1:]))
-        if len(classes) != (2 if count == 1 else count):
+        count = max(2, int(np.prod(scores.shape[1:])))
+        classes = self.recipe.labels or self.examples.classes
+        if classes and len(classes) != count:
             raise ConversionError(
-                f"The model tells {2 if count == 1 else count} classes apart, and there are"
+                f"The model tells {count} classes apart, and there are"
                 f" {len(classes)} labels ({', '.join(classes[:6])}): give --labels with one for"
                 " each, in the model's order."
             )
+        if self.recipe.metric is None:
+            for labels in (self.examples.calibration_labels, self.examples.verification_labels):
+                _check_range(labels, count)
+
+
+def _check_finite(outputs: dict[str, Tensor], purpose: str) -> None:
+    """Refuses a source that says nothing: what it gives is what variants are to keep."""
+    for name, value in outputs.items():
+        if value.dtype.kind != "f" or np.isfinite(value).all():
+            continue
+        first = int(np.argmax(~np.isfinite(value.reshape(len(value), -1)).all(axis=1)))
+        raise ConversionError(
+            f"The model's own output {name} is no finite number for example {first} of the"
+            f" {purpose} data: look for NaN in the data, or mend the model."
+        )
+
+
+def _check_range(labels: Tensor | None, count: int) -> None:
+    if labels is None or (labels.min() >= 0 and labels.max() < count):
+        return
+    wrong = labels[(labels < 0) | (labels >= count)]
+    raise ConversionError(
+        f"The label {wrong[0]} is of no class: the model tells {count} classes apart, 0 to"
+        f" {count - 1}."
+    )
 
 
 def _worst(failed: Verification) -> Iterator[Sequence[str]]:
@@ -364,13 +417,6 @@ def _worst(failed: Verification) -> Iterator[Sequence[str]]:
         if count >= len(rows):
             return
         count *= 2
-
-
-def _labels(samples: Sequence[Sample]) -> Tensor | None:
-    labels = [sample.label for sample in samples]
-    if any(label is None for label in labels):
-        return None
-    return np.asarray(labels)
 
 
 def _write_json(path: Path, told: Any) -> None:

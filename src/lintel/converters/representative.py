@@ -33,7 +33,7 @@ def shortcomings(
             f"There are only {count} examples to calibrate with; {ENOUGH} or more are better."
         )
     if labels is not None and classes:
-        present = {int(label) for label in labels}
+        present = set(np.ravel(labels).tolist())
         missing = [name for index, name in enumerate(classes) if index not in present]
         if missing:
             said.append(f"No example to calibrate with is of the class {', '.join(missing)}.")

@@ -64,6 +64,8 @@ def read_samples(
     reader: Callable[[], Iterable[Any]] | None = None,
     labels: Sequence[str] = (),
     spool: Path = Path(),
+    *,
+    is_classified: bool = False,
 ) -> Samples:
     """Finds the examples of a source.
 
@@ -75,15 +77,17 @@ def read_samples(
             feed and a label.
         labels: Names of the classes in the model's order; empty: subfolders in alphabetical order.
         spool: Folder for what a reader yields, which memory may be too small for.
+        is_classified: A picture beside folders of classes is an error; else classes are then not
+            known.
 
     Raises:
-        ConversionError: There are none, or they cannot be read.
+        ConversionError: There are none, or they cannot be read, or are of no class.
     """
     path = Path(source)
     if reader is not None:
         return _ordered(_read(reader, spool), ())
     if path.is_dir():
-        return _read_folder(path, expected, labels)
+        return _read_folder(path, expected, labels, is_classified)
     if path.suffix == ".npz" and path.is_file():
         return _ordered(_read_arrays(path), tuple(labels))
     raise ConversionError(
@@ -109,7 +113,9 @@ def split_samples(
     return list(samples.found[:middle]), list(samples.found[middle:][:most_verification])
 
 
-def _read_folder(folder: Path, expected: Input | None, labels: Sequence[str]) -> Samples:
+def _read_folder(
+    folder: Path, expected: Input | None, labels: Sequence[str], is_classified: bool
+) -> Samples:
     if expected is None:
         raise ConversionError(
             "Pictures are no use to a model whose input is no picture: give a .npz file."
@@ -123,13 +129,15 @@ def _read_folder(folder: Path, expected: Input | None, labels: Sequence[str]) ->
         raise ConversionError(
             f"{folder} holds no picture (.jpg, .png, .webp): give a folder of a hundred or more."
         )
+    if is_classified:
+        _check_places(folder, pictures)
     own = sorted({p.relative_to(folder).parts[0] for p in pictures if p.parent != folder})
     is_labelled = bool(own) and all(path.parent != folder for path in pictures)
     classes = tuple(labels) or (tuple(own) if is_labelled else ())
     unknown = sorted(set(own) - set(classes)) if is_labelled else []
     if unknown:
         raise ConversionError(
-            f"The folder has the class {unknown[0]}, which is not among the labels"
+            f"The folder {folder.name} has the class {unknown[0]}, which is not among the labels"
             f" {', '.join(classes)}: rename it, or give --labels that fit."
         )
     found = [
@@ -141,6 +149,17 @@ def _read_folder(folder: Path, expected: Input | None, labels: Sequence[str]) ->
         for path in pictures
     ]
     return _ordered(found, classes if is_labelled else tuple(labels))
+
+
+def _check_places(folder: Path, pictures: Sequence[Path]) -> None:
+    """Refuses pictures beside folders of classes: one alone would leave all without a class."""
+    beside = [path for path in pictures if path.parent == folder]
+    if beside and len(beside) < len(pictures):
+        more = f" (and {len(beside) - 1} more)" if len(beside) > 1 else ""
+        raise ConversionError(
+            f"The picture {beside[0].name}{more} lies in {folder.name} beside the folders of"
+            " classes, and is of none: move it into one, or remove it."
+        )
 
 
 def _prepared(path: Path, expected: Input) -> Tensor:

@@ -111,14 +111,10 @@ def verify(
         np.abs(outputs[key].astype(np.float64) - value) for key, value in reference.outputs.items()
     ]
     figure = reference.metric.compute(outputs)
-    kept = reference.metric.kept(reference.metric.compute(reference.outputs), figure)
+    source = reference.metric.compute(reference.outputs)
+    kept = reference.metric.kept(source, figure)
     passed = bool(kept >= reference.gate)
-    problem = (
-        ""
-        if passed
-        else f"It keeps {kept:.2%} of the source's {reference.metric.name}; the gate is"
-        f" {reference.gate * 100:.4g} %."
-    )
+    problem = "" if passed else _shortfall(reference, source, kept)
     beside = 1.0 if baseline is None or baseline.speed is None else baseline.speed
     return Verification(
         name,
@@ -193,6 +189,19 @@ def _run(
             seconds=reference.seconds,
         )
         return measure(order), load_outputs(out)
+
+
+def _shortfall(reference: Reference, source: float, kept: float) -> str:
+    metric = reference.metric
+    if metric.higher_is_better and not source > 0:
+        return (
+            f"The source's own {metric.name} is {source:.4g}, so nothing shows what is kept: see"
+            " that the labels and the data are the model's."
+        )
+    return (
+        f"It keeps {kept:.2%} of the source's {metric.name}; the gate is"
+        f" {reference.gate * 100:.4g} %."
+    )
 
 
 def _check_outputs(outputs: Outputs, expected: Outputs, file: Path) -> None:

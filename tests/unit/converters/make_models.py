@@ -199,8 +199,13 @@ def save_tables() -> None:
     xgboost.train({**shallow, "objective": "binary:logistic"}, two, 20).save_model(
         FOLDER / "two-classes.ubj"
     )
-    many = {**shallow, "objective": "multi:softprob", "num_class": 3}
-    xgboost.train(many, xgboost.DMatrix(rows, thirds), 20).save_model(FOLDER / "three-classes.json")
+    for name, objective in (("three-classes", "softprob"), ("three-numbers", "softmax")):
+        many = {**shallow, "objective": f"multi:{objective}", "num_class": 3}
+        trained = xgboost.train(many, xgboost.DMatrix(rows, thirds), 20)
+        trained.save_model(FOLDER / f"{name}.json")
+    for booster in ("dart", "gblinear"):
+        odd = xgboost.train({"booster": booster}, xgboost.DMatrix(rows, sums), 5)
+        odd.save_model(FOLDER / f"{booster}.json")
     forest = RandomForestRegressor(20, max_depth=4, random_state=0).fit(rows, sums)
     joblib.dump(forest, FOLDER / "forest.joblib")
     line = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, thirds)

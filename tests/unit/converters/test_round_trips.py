@@ -130,7 +130,13 @@ def test_a_thousand_trees_become_one_operator(
 
 @pytest.mark.parametrize(
     ("name", "width"),
-    [("two-classes.ubj", 2), ("three-classes.json", 3), ("forest.joblib", 1), ("line.pkl", 3)],
+    [
+        ("two-classes.ubj", 2),
+        ("three-classes.json", 3),
+        ("three-numbers.json", 3),
+        ("forest.joblib", 1),
+        ("line.pkl", 3),
+    ],
 )
 def test_other_models_of_tables_become_onnx(
     name: str,
@@ -147,6 +153,29 @@ def test_other_models_of_tables_become_onnx(
     expected, outputs = source.run(rows), run_file(made.file, rows)
     assert [value.shape for value in outputs.values()] == [(50, width)]
     assert agreement(expected, is_classifier=False).compute(outputs) > 0.999999
+
+
+def test_classes_of_trees_that_tell_only_the_best_are_told_by_probability_in_every_form(
+    models: Path, workshop: Workshop, examples: Read, run_file: Run, tmp_path: Path
+) -> None:
+    rows = examples("rows")[:50]
+    told, quiet = (
+        SourceModel(models / f"{name}.json", workshop=workshop)
+        for name in ("three-classes", "three-numbers")
+    )
+    expected = told.run(rows)["probabilities"]
+    np.testing.assert_array_equal(quiet.run(rows)["probabilities"], expected)
+    made = quiet.convert(tmp_path / "own.json")
+    np.testing.assert_array_equal(run_file(made.file, rows)["probabilities"], expected)
+
+
+@pytest.mark.parametrize("booster", ["dart", "gblinear"])
+def test_a_booster_without_a_counterpart_in_onnx_is_refused_by_its_name(
+    booster: str, models: Path, workshop: Workshop, tmp_path: Path
+) -> None:
+    source = SourceModel(models / f"{booster}.json", workshop=workshop)
+    with pytest.raises(ConversionError, match=f"The booster {booster} of {booster}.json"):
+        source.convert(tmp_path / "made.onnx")
 
 
 def test_the_same_model_gives_the_same_bytes_in_another_process(

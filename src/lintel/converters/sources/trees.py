@@ -85,7 +85,11 @@ def open_xgboost(path: Path) -> Trees:
         raise ConversionError(f"XGBoost cannot read {path.name}: save it again.") from error
     # Names of columns would be asked for at every call.
     booster.feature_names = booster.feature_types = None
-    objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
+    learner = json.loads(booster.save_config())["learner"]
+    objective, kind = learner["objective"]["name"], learner["gradient_booster"]["name"]
+    if objective == "multi:softmax":
+        # It tells the number of a class; ONNX and the device tell them all, as multi:softprob does.
+        booster.set_param({"objective": "multi:softprob"})
     is_classifier = objective.startswith(("binary:logistic", "multi:soft"))
     columns = booster.num_features()
 
@@ -96,6 +100,13 @@ def open_xgboost(path: Path) -> Trees:
         import onnxmltools  # noqa: PLC0415 -- large
         from onnxmltools.convert.common.data_types import FloatTensorType  # noqa: PLC0415
 
+        if kind != "gbtree":
+            # The device runs DART as XGBoost keeps it, but no linear model.
+            other = ", or use the model in XGBoost's own form" if kind == "dart" else ""
+            raise ConversionError(
+                f"The booster {kind} of {path.name} has no counterpart in ONNX: train with the"
+                f" booster gbtree{other}."
+            )
         types = [("input", FloatTensorType([None, columns]))]
         try:
             return onnxmltools.convert_xgboost(booster, initial_types=types, target_opset=_OPSET)

@@ -11,9 +11,10 @@ from lintel.lab.annotations.coco import read_coco
 from lintel.lab.annotations.collecting import Report, refuse
 from lintel.lab.annotations.files import load_json
 from lintel.lab.annotations.picture import AnnotatedPicture
+from lintel.lab.annotations.splits import SPLITS, folder_splits
 from lintel.lab.annotations.tables import read_csv
 from lintel.lab.annotations.voc import read_voc
-from lintel.lab.annotations.yolo import NAMES_FILES, SPLITS, read_yolo
+from lintel.lab.annotations.yolo import NAMES_FILES, PICTURE_SUFFIXES, read_yolo
 from lintel.lab.errors import AnnotationError
 
 UNDERSTOOD = (
@@ -21,7 +22,7 @@ UNDERSTOOD = (
     " a COCO JSON file; an annotator's JSON file or a folder of them;"
     " a folder of Pascal VOC XML files; a folder of YOLO text files with data.yaml or classes.txt;"
     " a folder of folders of pictures, one a class;"
-    " a folder with one of these in each of train, valid and test"
+    " a folder with one of these in each of train, val (or valid, validation) and test"
 )
 
 
@@ -30,7 +31,8 @@ def read_any(path: Path, *, report: Report = refuse) -> tuple[AnnotatedPicture, 
 
     Args:
         path: A file or folder. Of a folder with `index.csv` that is read; a folder of folders
-            train, val (or valid) and test, as Roboflow exports them, gives `split`.
+            train, val (or valid, validation) and test, as Roboflow exports them, in capitals or
+            not, gives `split`.
         report: Takes what is wrong. Default: it is raised.
 
     Returns:
@@ -38,7 +40,8 @@ def read_any(path: Path, *, report: Report = refuse) -> tuple[AnnotatedPicture, 
 
     Raises:
         AnnotationError: It is nothing that is understood (the message says what is), or it
-            could be two things; or see `report`.
+            could be two things, or has pictures in a folder beside those of splits; or see
+            `report`.
     """
     if not path.exists():
         raise AnnotationError("there is no such file or folder.", path=path)
@@ -46,14 +49,28 @@ def read_any(path: Path, *, report: Report = refuse) -> tuple[AnnotatedPicture, 
         return _read_file(path, report)
     if (path / "index.csv").is_file():
         return read_csv(path / "index.csv", report=report)
-    splits = [path / name for name in SPLITS if (path / name).is_dir()]
+    splits = _find_splits(path)
     if splits:
         return tuple(
-            dataclasses.replace(picture, split=SPLITS[folder.name])
-            for folder in splits
-            for picture in _read_folder(folder, report)
+            dataclasses.replace(picture, split=split)
+            for name, split in splits.items()
+            for picture in _read_folder(path / name, report)
         )
     return _read_folder(path, report)
+
+
+def _find_splits(path: Path) -> dict[str, str]:
+    """Returns the folders that are splits; what is beside them must have no pictures."""
+    folders = [each for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")]
+    if not any(each.name.lower() in SPLITS for each in folders):
+        return {}
+    return folder_splits(
+        [each.name for each in folders if each.name.lower() in SPLITS or _has_pictures(each)], path
+    )
+
+
+def _has_pictures(folder: Path) -> bool:
+    return any(file.suffix.lower() in PICTURE_SUFFIXES for file in folder.rglob("*"))
 
 
 def _read_file(path: Path, report: Report) -> tuple[AnnotatedPicture, ...]:

@@ -24,6 +24,7 @@ from lintel.lab.annotations.collecting import (
 from lintel.lab.annotations.files import read_text, shortest, to_number, to_side
 from lintel.lab.annotations.picture import AnnotatedPicture
 from lintel.lab.annotations.readings import Corners, Reading, fits
+from lintel.lab.annotations.splits import to_split
 from lintel.lab.errors import AnnotationError, Defect
 
 INDEX_COLUMNS = (
@@ -242,8 +243,9 @@ def _collect(
         recorded=(recorded[0], recorded[1]),
     )
     known: dict[str, Any] = {
-        column: cells.get(column, "") for column in ("source", "group", "split", "duplicate_of")
+        column: cells.get(column, "") for column in ("source", "group", "duplicate_of")
     }
+    known["split"] = to_split(cells.get("split", ""), path, first.field)
     known["whole_frame"] = _flag(first, "whole_frame", path)
     boxes: list[_Box] = []
     for row in rows:

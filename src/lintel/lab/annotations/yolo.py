@@ -21,11 +21,11 @@ from lintel.lab.annotations.collecting import (
 from lintel.lab.annotations.files import read_text, to_number
 from lintel.lab.annotations.picture import AnnotatedPicture
 from lintel.lab.annotations.readings import Reading
+from lintel.lab.annotations.splits import folder_splits
 from lintel.lab.errors import AnnotationError, Defect
 
 NAMES_FILES = ("data.yaml", "data.yml", "classes.txt", "obj.names")
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
-SPLITS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 
 
 def read_yolo(
@@ -46,10 +46,12 @@ def read_yolo(
 
     Returns:
         The pictures in order of their names. One without a text file has no boxes. `split` is
-        set where the picture lies in a folder train, val (or valid) or test of `images`.
+        set where the picture lies in a folder train, val (or valid, validation) or test of
+        `images`, in capitals or not.
 
     Raises:
-        AnnotationError: There are no pictures, or no names; or see `report`.
+        AnnotationError: There are no pictures, or no names, or folders beside those of splits;
+            or see `report`.
     """
     if names is None:
         names = _find_names(folder)
@@ -57,10 +59,12 @@ def read_yolo(
     images = images or images_folder(folder)
     texts = folder / "labels" if (folder / "labels").is_dir() else folder
     expected = _match_texts(images, texts, report)
+    inner = {file.relative_to(images).parts[0] for file in expected.values()}
+    splits = folder_splits({name for name in inner if (images / name).is_dir()}, images)
     pictures: list[AnnotatedPicture] = []
     for text, file in expected.items():
         try:
-            split = SPLITS.get(file.relative_to(images).parts[0], "")
+            split = splits.get(file.relative_to(images).parts[0], "")
             pictures.append(_read_picture(file, text, labels, split, report))
         except AnnotationError as error:
             report(error)

@@ -64,15 +64,36 @@ def test_every_format_is_found(
         assert found[0].boxes.tolist() == [[10, 20, 30, 50]]
 
 
-def test_folders_of_splits_are_read_each(tmp_path: Path, pictures: list[AnnotatedPicture]) -> None:
-    root = tmp_path / "export"
-    for split, picture in zip(("train", "valid"), pictures, strict=True):
-        (root / split / "images").mkdir(parents=True)
-        moved = picture.path.rename(root / split / "images" / picture.path.name)
-        (root / split / "labels").mkdir()
-        (root / split / "labels" / f"{moved.stem}.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+def export(root: Path, names: tuple[str, str], pictures: list[AnnotatedPicture]) -> Path:
+    """Lays pictures out as Roboflow does, a folder a split."""
+    for name, picture in zip(names, pictures, strict=True):
+        (root / name / "images").mkdir(parents=True)
+        moved = picture.path.rename(root / name / "images" / picture.path.name)
+        (root / name / "labels").mkdir()
+        (root / name / "labels" / f"{moved.stem}.txt").write_text("0 0.5 0.5 0.2 0.2\n")
     (root / "data.yaml").write_text("names: [face]\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("train", "val"), ("train", "valid"), ("train", "validation"), ("Train", "Validation")],
+    ids="-".join,
+)
+def test_folders_of_splits_are_read_each(
+    names: tuple[str, str], tmp_path: Path, pictures: list[AnnotatedPicture]
+) -> None:
+    root = export(tmp_path / "export", names, pictures)
+    (root / "runs").mkdir()
     assert [picture.split for picture in read_any(root)] == ["train", "val"]
+
+
+def test_a_folder_of_pictures_beside_splits_is_not_dropped_in_silence(
+    tmp_path: Path, pictures: list[AnnotatedPicture]
+) -> None:
+    root = export(tmp_path / "export", ("train", "holdout"), pictures)
+    with pytest.raises(AnnotationError, match=r"holdout is none that is known.*valid, validation"):
+        read_any(root)
 
 
 def test_folders_of_classes_are_read_and_what_is_no_picture_is_told(

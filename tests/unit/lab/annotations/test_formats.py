@@ -284,6 +284,18 @@ def test_yolo_is_read(tmp_path: Path, write_picture: WritePicture, name: str, na
     assert second.boxes.shape == (0, 4)
 
 
+def test_folders_of_yolo_s_pictures_are_splits_by_all_their_names(
+    tmp_path: Path, write_picture: WritePicture
+) -> None:
+    for number, name in enumerate(("Train", "Validation", "test")):
+        write_picture(f"{name}/{number}.png")
+    write(tmp_path / "classes.txt", "face\n")
+    assert [picture.split for picture in read_yolo(tmp_path)] == ["train", "val", "test"]
+    write_picture("holdout/a.png")
+    with pytest.raises(AnnotationError, match="holdout is none that is known"):
+        read_yolo(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -37,6 +37,24 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "boxes.csv"
 
 
+@pytest.mark.parametrize(
+    ("cell", "split"),
+    [("Valid", "val"), ("validation", "val"), (" TRAIN", "train"), ("test", "test"), ("", "")],
+)
+def test_splits_are_known_by_all_their_names(
+    cell: str, split: str, file: Path, images: Path
+) -> None:
+    file.write_text(f"image,split,x_min,y_min,x_max,y_max\na.png,{cell},,,,\n")
+    (picture,) = read_csv(file, images)
+    assert picture.split == split
+
+
+def test_a_split_of_no_known_name_is_refused(file: Path, images: Path) -> None:
+    file.write_text("image,split,x_min,y_min,x_max,y_max\na.png,holdout,,,,\n")
+    with pytest.raises(AnnotationError, match=r"row 2: the split is 'holdout'; known are train"):
+        read_csv(file, images)
+
+
 def test_an_index_is_read(file: Path, images: Path) -> None:
     file.write_text(INDEX)
     first, second = read_index(file)
