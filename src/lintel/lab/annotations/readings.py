@@ -125,6 +125,9 @@ def find_problem(
     corners: Corners, reading: Reading, width: int, height: int
 ) -> tuple[str, Defect] | None:
     """Tells why a box cannot be one in its picture, as a verb, or None."""
+    if not all(math.isfinite(corner) for corner in corners):
+        # Numbers near the end of what a float holds, added or multiplied.
+        return "lies far outside", Defect.IMPOSSIBLE_BOX
     if reading.of_fractions and max(map(abs, _share(corners, width, height))) > 2:
         return "lies far outside, as pixels would,", Defect.IMPOSSIBLE_BOX
     sides = corners.x_max - corners.x_min, corners.y_max - corners.y_min
