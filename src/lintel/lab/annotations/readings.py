@@ -100,14 +100,15 @@ def read_box(
             the message has the meanings under which there would be one.
     """
     shown = "(" + ", ".join(f"{number:g}" for number in numbers) + ")"
-    if not all(math.isfinite(number) for number in numbers):
+    corners = reading.corners(numbers, width, height)
+    # Sums and products of numbers near the end of what a float holds are none either.
+    if not all(math.isfinite(number) for number in (*numbers, *corners)):
         raise AnnotationError(
             f"the box {shown} has a coordinate that is not a finite number.",
             path=path,
             field=field,
             defect=Defect.IMPOSSIBLE_BOX,
         )
-    corners = reading.corners(numbers, width, height)
     problem = find_problem(corners, reading, width, height)
     if problem is None:
         return _cut(corners, width, height)
@@ -125,9 +126,6 @@ def find_problem(
     corners: Corners, reading: Reading, width: int, height: int
 ) -> tuple[str, Defect] | None:
     """Tells why a box cannot be one in its picture, as a verb, or None."""
-    if not all(math.isfinite(corner) for corner in corners):
-        # Numbers near the end of what a float holds, added or multiplied.
-        return "lies far outside", Defect.IMPOSSIBLE_BOX
     if reading.of_fractions and max(map(abs, _share(corners, width, height))) > 2:
         return "lies far outside, as pixels would,", Defect.IMPOSSIBLE_BOX
     sides = corners.x_max - corners.x_min, corners.y_max - corners.y_min
@@ -154,9 +152,10 @@ def find_problem(
 
 def fits(numbers: Sequence[float], reading: Reading, width: int, height: int) -> bool:
     """Tells whether four numbers can be a box in their picture under a meaning."""
-    if not all(math.isfinite(number) for number in numbers):
+    corners = reading.corners(numbers, width, height)
+    if not all(math.isfinite(number) for number in (*numbers, *corners)):
         return False
-    return find_problem(reading.corners(numbers, width, height), reading, width, height) is None
+    return find_problem(corners, reading, width, height) is None
 
 
 def _guess(numbers: Sequence[float], reading: Reading, width: int, height: int) -> str:
