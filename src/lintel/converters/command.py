@@ -43,7 +43,11 @@ could not be carried out and nothing was written, 130 interrupted.""",
     help="The same to verify with; without it, a part of --calibrate is held back.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="The package."
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="The package; one that is there is made anew.",
 )
 @click.option(
     "--variant",
@@ -115,15 +119,18 @@ could not be carried out and nothing was written, 130 interrupted.""",
 def lintel_convert(**given: object) -> int:
     """Converts a trained MODEL for devices: quantized, compared with its source, and packed.
 
-    Reads Keras (.keras, .h5), SavedModel folders, ONNX, PyTorch (.pt2), XGBoost (.json, .ubj).
+    Reads Keras (.keras, .h5), SavedModel folders, ONNX, PyTorch (.pt2; .pt with --trust), XGBoost
+    (.json, .ubj), scikit-learn (.joblib, .pkl; with --trust).
     Writes a model package with the variants that keep what the model can do, the fastest first,
     and report.html.
     """
     from lintel.converters.options import make_recipe  # noqa: PLC0415 - not for --help
+    from lintel.converters.packing import check_target  # noqa: PLC0415
     from lintel.converters.production import produce  # noqa: PLC0415
 
     recipe, is_strict = make_recipe(given)
     out = Path(str(given["out"]))
+    check_target(out, [Path(str(given[key])) for key in ("calibrate", "verify") if given[key]])
     findings = produce(
         recipe, Path(), out, strict=is_strict, tell=lambda line: click.echo(line, err=True)
     )

@@ -10,6 +10,7 @@ import msgspec
 
 from lintel.converters.conversion import SourceModel
 from lintel.converters.errors import ConversionError
+from lintel.converters.packing import plain_name
 from lintel.converters.precision import SUFFIX_OF_FORMAT
 from lintel.converters.recipe import (
     NETWORK_VARIANTS,
@@ -51,6 +52,11 @@ def make_recipe(given: Mapping[str, Any]) -> tuple[Recipe, bool]:
     shapes = _shapes(given["shapes"])
     inputs, _ = SourceModel(model, given["trust"], shapes).describe()
     package = {key: given[key] for key in ("name", "licence") if given[key]}
+    if given["name"] and plain_name(given["name"]) != given["name"]:
+        raise ConversionError(
+            f'The name {given["name"]} is not one of a package: up to 64 letters, digits, "-" and'
+            f' "_", such as {plain_name(given["name"])}.'
+        )
     recipe = Recipe(
         model=str(model.absolute()),
         task=given["task"],

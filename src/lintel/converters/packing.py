@@ -30,6 +30,25 @@ def packable(ordered: Sequence[Verification]) -> list[Verification]:
     return list(fits)[:_MOST_VARIANTS]
 
 
+def check_target(folder: Path, data: Sequence[Path]) -> None:
+    """Checks that a package can be put into a folder, before the work is begun.
+
+    Args:
+        folder: Of the package; what else is in it stays.
+        data: What is read: a package is not put among it.
+
+    Raises:
+        ConversionError: It is a file, or it is where the data are.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ConversionError(f"{folder} is a file: a package is a folder of its own.")
+    for source in data:
+        if source.is_dir() and folder.resolve().is_relative_to(source.resolve()):
+            raise ConversionError(
+                f"{folder} is where the data are: a package is a folder of its own."
+            )
+
+
 def pack(
     recipe: Recipe,
     ordered: Sequence[Verification],

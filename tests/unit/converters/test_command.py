@@ -98,6 +98,7 @@ def test_pictures_are_prepared_as_the_device_does_and_folders_are_classes(
         ("lenet.keras", ["--variant", "litert-int9"], "choose among"),
         ("lenet.keras", ["--labels", "a,b,c", "--task", "classify"], "10 classes apart"),
         ("lenet.keras", ["--gate", "0"], "share of 1"),
+        ("lenet.keras", ["--name", "Bad/Name"], "such as Bad-Name"),
         ("lenet.keras", ["--mean", "1,2"], "--mean takes"),
         ("lenet.keras", ["--shape", "8,8,1"], "a --shape that fits"),
         ("trees.ubj", ["--variant", "litert-int8"], "float32 only"),
@@ -119,6 +120,24 @@ def test_an_error_is_one_sentence_with_what_to_do_and_writes_nothing(
     assert last.startswith("Error: ")
     assert said in last
     assert not (tmp_path / "made").exists()
+
+
+def test_a_package_takes_no_other_files_place(
+    command: Command,
+    models: Path,
+    data: Path,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "door.jpg").write_bytes(b"mine")
+    for source, out, said in (
+        ("photos", "photos", "is where the data are"),
+        (data, data, "is a file"),
+    ):
+        assert command(models / "lenet.keras", "--calibrate", source, "--out", out) == 2
+        assert said in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["door.jpg"]
 
 
 def test_without_data_nothing_begins(
