@@ -102,7 +102,8 @@ class ServerConnection:
         if error.code == "UNAVAILABLE" and error.reason == error.code:
             return EngineFailedError(
                 f"The server at {self._address} does not answer: start one with `lintel serve`,"
-                " show it the certificates that it asks for, or leave --server out."
+                " give --root-certificates or --client-certificate where it speaks TLS, or leave"
+                " --server out."
             )
         if error.code in _HOPELESS or error.reason == _NO_MODEL:
             return EngineFailedError(f"The server at {self._address} refuses: {error.message}")

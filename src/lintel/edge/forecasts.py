@@ -111,6 +111,12 @@ class Forecasts:
         try:
             check_name(name, "name")
             points = store.newest(name, resolution, max_points or MOST_POINTS)
+            if len(points.values) < 2:
+                raise InvalidArgumentError(
+                    f"Of the series {resolution.value}s that are over are wanted, two or more;"
+                    f" there are {len(points.values)}. The one in progress does not count.",
+                    field="values",
+                )
             series = TimeSeries(points.timestamps_us, points.values)
         except LintelError as error:
             raise error.at("stored") from None

@@ -111,7 +111,8 @@ def test_no_server_ends_the_command_with_what_to_do(run: Run, album: Path) -> No
     assert (status, out) == (2, "")
     assert err == (
         f"Error: The server at {address} does not answer: start one with `lintel serve`,"
-        " show it the certificates that it asks for, or leave --server out.\n"
+        " give --root-certificates or --client-certificate where it speaks TLS, or leave"
+        " --server out.\n"
     )
 
 

@@ -100,6 +100,7 @@ def select_faces(
         LabError: None is left.
     """
     wanted = set(sources)
+    faces = tuple(faces)
     chosen = tuple(
         face
         for face in faces
@@ -109,7 +110,11 @@ def select_faces(
         and (duplicates or not face.duplicate_of)
     )
     if not chosen:
-        raise LabError(f"No faces are left{f' in the split {split}' if split else ''}.")
+        known = ", ".join(sorted({face.source for face in faces if face.source}))
+        raise LabError(
+            f"No faces are left{f' in the split {split}' if split else ''}"
+            f"{f'; the sources are {known}' if wanted and known else ''}."
+        )
     return chosen
 
 
