@@ -37,7 +37,7 @@ def prices() -> Iterator[Example]:
 def _examples(file: str, shape: Shape) -> Iterator[Example]:
     """Yields windows whose targets are all known."""
     data = Path(os.environ.get("LINTEL_DATA", "../shared/data"))
-    series = read_series(data / file)
+    series, _ = read_series(data / file)
     end = round(len(series) * UNTIL)
     windows = cut_windows(series, shape, end - MOST, end)
     for values, targets in zip(windows.values, windows.targets, strict=True):

@@ -78,7 +78,7 @@ def main() -> None:
 
 def _windows(arguments: argparse.Namespace, shape: Shape) -> tuple[Windows, Windows]:
     """Cuts what is learnt from, and what judges it; both lie before --until."""
-    series = read_series(arguments.series)
+    series, _ = read_series(arguments.series)
     end = round(len(series) * arguments.until)
     split = round(end * (1 - JUDGING_SHARE))
     judging = cut_windows(series, shape, split, end)

@@ -271,9 +271,12 @@ class TestPeers:
                         break
                     except grpc.RpcError:
                         assert time.monotonic() < end
+            codes = {sender.code() for sender in silent if sender.done()}
+            for sender in silent:
+                sender.cancel()
             never.set()
-            codes = {sender.code() for sender in silent}
         # Those that the device took are let go, the rest refused at once.
+        assert grpc.StatusCode.RESOURCE_EXHAUSTED in codes
         assert codes <= {grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
     def test_slow_senders_do_not_keep_others_out(

@@ -82,7 +82,7 @@ LEVELS = {
 }
 # Probes are answered in a moment, and their requests are a few bytes: who takes longer to send one
 # keeps others from being answered. They may come from anyone, with no token.
-PROBE_THREADS, PROBES, PROBE_RECEIVE_S = 4, 32, 1.0
+PROBE_THREADS, PROBES, PROBE_RECEIVE_S = 16, 32, 1.0
 REFUSALS_TOLD_EVERY_S = 10.0
 
 
