@@ -1,7 +1,8 @@
 """Resident memory of the server, idle and after many calls, and its time to SERVING.
 
-One row a device: with a LiteRT model alone (its tensors are inferred), and with the default face
-model beside it (pictures of 640x480 are blurred and the model inferred in turn).
+One row a device: with a LiteRT model alone (its tensors are inferred), and with the default models
+of faces and masks beside it (pictures of 640x480 are blurred and the model inferred in turn). Both
+have the page, as by default.
 Run: python -m tests.bench.bench_memory [--calls N]
 """
 
@@ -39,10 +40,10 @@ def main() -> None:
         folder = Path(name)
         write_package(folder / "models", "camera", "litert", build_tflite(camera_network()))
         models = f'[models]\ndirectory = "{folder}/models"\n'
-        alone = f'{models}[faces]\nmodel = ""\n'
+        alone = f'{models}[faces]\nmodel = ""\n[masks]\nmodel = ""\n'
         for title, settings, call in (
             ("LiteRT model alone, inferences", alone, infer),
-            ("and default faces, half are blurs", models, infer_and_blur),
+            ("and faces and masks, half are blurs", models, infer_and_blur),
         ):
             starts, idles = [], []
             for _ in range(STARTS - 1):
