@@ -26,7 +26,8 @@ from lintel.cli.options import (
 from lintel.cli.series_commands import resolution_option, zone_of
 from lintel.cli.series_engines import ResolutionName
 from lintel.cli.server_connection import RequestRefusedError
-from lintel.cli.time_tables import TimeStyle, TimeTable, read_time_table
+from lintel.cli.time_tables import TimeTable, read_time_table
+from lintel.cli.times import TimeStyle
 from lintel.cli.zones import zone_option
 from lintel.edge.errors import LintelError
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import NamedTuple
 
-from lintel.cli.time_tables import TimeStyle
+from lintel.cli.times import TimeStyle
 
 
 class Score(NamedTuple):

@@ -1,6 +1,8 @@
-"""File names as people read them."""
+"""File names, and what is in files, as people read them."""
 
 from __future__ import annotations
+
+_LONGEST_SHOWN = 40
 
 
 def shown(name: str) -> str:
@@ -12,6 +14,12 @@ def shown(name: str) -> str:
     if name.isprintable():
         return name
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def abridged(text: str) -> str:
+    """Returns what a file or an option holds fit for a message, short of what is too long."""
+    is_short = len(text) <= _LONGEST_SHOWN
+    return shown(text if is_short else f"{text[:_LONGEST_SHOWN]}...") or '""'
 
 
 def listed(names: list[str], most: int = 10) -> str:

@@ -23,7 +23,8 @@ from lintel.cli.series_engines import (
     ResolutionName,
     Stretch,
 )
-from lintel.cli.time_tables import TimeStyle, parse_moment, read_time_table
+from lintel.cli.time_tables import read_time_table
+from lintel.cli.times import TimeStyle, parse_moment
 from lintel.cli.zones import zone_option
 
 SUMMARY_COLUMNS = ("series", "first", "last", "minutes", "hours", "days")

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from lintel.cli.series_engines import Point, ResolutionName, Stretch, Summary
 from lintel.cli.server_connection import ServerConnection
-from lintel.cli.time_tables import EPOCH, MICROSECOND
+from lintel.cli.times import EPOCH, MICROSECOND
 
 
 class ServerSeries(ServerConnection):

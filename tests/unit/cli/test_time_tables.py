@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lintel.cli.files import FileFailedError
-from lintel.cli.time_tables import KnownStep, TimeStyle, TimeTable, read_time_table
+from lintel.cli.time_tables import KnownStep, TimeTable, read_time_table
+from lintel.cli.times import TimeStyle
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY_US = 86_400_000_000
