@@ -18,6 +18,7 @@ from lintel.cli.forecast_plots import PlotTexts, check_plot, draw_forecast
 from lintel.cli.forecast_results import ForecastResult
 from lintel.cli.names import counted, shown
 from lintel.cli.options import (
+    on_command_line,
     open_forecast_engine,
     open_series_engine,
     overwrite_option,
@@ -193,6 +194,8 @@ def forecast(
     )
     # What is left says where the work is done.
     if stored is None:
+        if on_command_line("resolution"):
+            raise click.UsageError("--resolution is for a --series: a file has steps of its own.")
         table = read_time_table(Path(str(file)), zone or UTC, column, regressors)
         history, result = _forecast_file(Path(str(file)), zone or UTC, table, question, options)
     elif column or regressors:

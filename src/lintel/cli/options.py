@@ -207,16 +207,20 @@ def _open(
         token_file: Where the token stands.
         **certificates: As of ServerConnection.
     """
-    given = {name for name in ("server", "config") if _on_command_line(name)}
-    if local and "server" in given:
+    if local and on_command_line("server"):
         raise click.UsageError("--local and --server contradict each other: give one of them.")
     if server and not local:
-        if "config" in given:
+        if on_command_line("config"):
             raise click.UsageError("A server has settings of its own: leave --config out.")
         return open_server(server, read_token(token, token_file), **certificates)
+    for name in ("token", "token_file", *certificates):
+        if on_command_line(name):
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--{option} is for a server: give --server, too.")
     return open_here(load_settings(config))
 
 
-def _on_command_line(name: str) -> bool:
+def on_command_line(name: str) -> bool:
+    """Tells whether an option was given in the command itself, and not by the environment."""
     source = click.get_current_context().get_parameter_source(name)
     return source is click.core.ParameterSource.COMMANDLINE

@@ -51,9 +51,10 @@ def start_server() -> Iterator[StartServer]:
     servers: list[grpc.Server] = []
     threads: list[ThreadPoolExecutor] = []
 
-    def start(*add: Callable[[grpc.Server], None]) -> str:
+    def start(*add: Callable[[grpc.Server], None], message_bytes: int = 1 << 26) -> str:
         threads.append(ThreadPoolExecutor(8))
-        server = grpc.server(threads[-1], options=[("grpc.max_receive_message_length", 1 << 26)])
+        limit = ("grpc.max_receive_message_length", message_bytes)
+        server = grpc.server(threads[-1], options=[limit])
         for add_service in add:
             add_service(server)
         port = server.add_insecure_port("127.0.0.1:0")

@@ -240,6 +240,10 @@ class TestRegressors:
         (("prices.csv", "--series", "door", "--horizon", "1"), "Give either a FILE or a --series."),
         (("--series", "door", "--horizon", "1", "--column", "x"), "--column is for a FILE."),
         (("--series", "door", "--horizon", "1", "--regressor", "x"), "--regressor is for a FILE."),
+        (
+            ("prices.csv", "--horizon", "1", "--resolution", "day"),
+            "--resolution is for a --series: a file has steps of its own.",
+        ),
         (("--series", "door", "--horizon", "1"), "The device keeps no series of that name."),
         (("prices.csv", "--horizon", "0"), "0 is not in the range 1<=x<=1000"),
         (("prices.csv", "--horizon", "51"), "longer than the history, which spans 50"),

@@ -92,6 +92,17 @@ def test_the_environment_may_name_the_server(
     assert run("stats", album, "--csv", "-", "--local")[0] == 0
 
 
+@pytest.mark.parametrize("option", ["--token", "--token-file", "--client-certificate"])
+def test_what_is_shown_to_a_server_is_not_left_unused(
+    run: Run, album: Path, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, _, err = run("stats", album, option, "me")
+    assert status == 2
+    assert f"{option} is for a server: give --server, too." in err
+    monkeypatch.setenv("LINTEL_TOKEN", "of-another-day")
+    assert run("stats", album, "--csv", "-")[0] == 0
+
+
 def test_local_and_server_contradict_each_other(run: Run, album: Path) -> None:
     status, _, err = run("stats", album, "--local", "--server", "127.0.0.1:1")
     assert status == 2

@@ -12,6 +12,7 @@ import click
 from lintel.cli.files import refuse_existing, whole_file
 from lintel.cli.names import shown
 from lintel.cli.options import overwrite_option
+from lintel.lab.commands.report_option import report_option
 
 if TYPE_CHECKING:
     from lintel.edge.tasks.forecast import RegularSeries
@@ -101,12 +102,7 @@ zone_option = click.option(
     metavar="NAME",
     help="IANA name of the zone of times that do not tell theirs. Default: UTC.",
 )
-report_option = click.option(
-    "--report",
-    type=click.Path(path_type=Path),
-    metavar="FILE.html",
-    help="Write a page with plots of forecasts, residuals and importances.",
-)
+page_option = report_option("Write a page with plots of forecasts, residuals and importances.")
 csv_option = click.option(
     "--csv",
     "csv_file",
@@ -136,7 +132,7 @@ Examples:
 @column_option
 @regressor_option
 @zone_option
-@report_option
+@page_option
 @csv_option
 @overwrite_option
 def backtest(

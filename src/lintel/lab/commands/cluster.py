@@ -11,6 +11,7 @@ from lintel.cli.files import refuse_existing, whole_file
 from lintel.cli.names import shown
 from lintel.cli.options import overwrite_option
 from lintel.lab.commands.pictures import choose_faces, face_options, progress_bar
+from lintel.lab.commands.report_option import report_option
 
 
 @click.command(
@@ -36,12 +37,7 @@ Examples:
     help="How many. Default: as many as there are labels.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Default: 0.")
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path),
-    metavar="FILE.html",
-    help="Write a page with figures, charts, and faces of every cluster.",
-)
+@report_option("Write a page with figures, charts, and faces of every cluster.")
 @click.option(
     "--json",
     "json_file",

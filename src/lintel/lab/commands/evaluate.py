@@ -18,6 +18,7 @@ from lintel.lab.commands.pictures import (
     data_options,
     progress_bar,
 )
+from lintel.lab.commands.report_option import report_option
 
 if TYPE_CHECKING:
     from lintel.lab.evaluation import Detector, Protocol
@@ -56,12 +57,7 @@ Examples:
     help="Have this detector find the faces for the first of the mask classifiers, too: the share"
     " that is found and told right.",
 )
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path),
-    metavar="FILE.html",
-    help="Write a page with curves, and crops of what was missed, no face, or told wrong.",
-)
+@report_option("Write a page with curves, and crops of what was missed, no face, or told wrong.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE.json", help="Write JSON."
 )

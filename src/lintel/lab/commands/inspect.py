@@ -12,6 +12,7 @@ from lintel import terminal
 from lintel.cli.files import refuse_existing, whole_file
 from lintel.cli.names import counted, shown
 from lintel.cli.options import overwrite_option
+from lintel.lab.commands.report_option import report_option
 
 if TYPE_CHECKING:
     from lintel.lab.inspection import Inspection
@@ -29,12 +30,7 @@ Examples:
 Exit status: 0 the data are sound, 1 they have defects."""
 )
 @click.argument("data", type=click.Path(path_type=Path), metavar="DATA")
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path),
-    metavar="FILE.html",
-    help="Write a page with everything, pictures too, and FILE.json beside it.",
-)
+@report_option("Write a page with everything, pictures too, and FILE.json beside it.")
 @click.option(
     "--split",
     "splits",

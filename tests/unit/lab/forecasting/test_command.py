@@ -73,6 +73,7 @@ def test_what_is_there_is_not_overwritten(file: Path, tmp_path: Path) -> None:
         (["--levels", "²"], "whole per cents from 1 to 99"),
         (["--levels", "9" * 5000], "whole per cents from 1 to 99"),
         (["--levels", ""], "whole per cents from 1 to 99"),
+        (["--report", "report.pdf"], "What is written is a page: end the file's name in .html."),
         (["--horizon", "0"], "0 is not in the range 1<=x<=1000"),
     ],
 )

@@ -6,6 +6,7 @@ The same classes stand, as values, in the place of single pictures that could no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypedDict, Unpack, cast
 
@@ -52,7 +53,11 @@ class LintelError(Exception):
 
 
 class InvalidArgumentError(LintelError):
-    """A picture or an option is not one that the device accepts; trying again won't help."""
+    """A picture or an option is not one that the device accepts; trying again won't help.
+
+    Of a request that is larger than the device takes, `code` is "RESOURCE_EXHAUSTED", as gRPC has
+    it, and `reason` "MESSAGE_TOO_LARGE".
+    """
 
     code = "INVALID_ARGUMENT"
 
@@ -102,6 +107,8 @@ class InternalError(LintelError):
 _CLASSES: dict[str, type[LintelError]] = {
     subclass.code: subclass for subclass in LintelError.__subclasses__()
 }
+# gRPC itself refuses such a message, with no details; its words alone tell that from an overload.
+_TOO_LARGE = re.compile(r"message larger than max \((\d+) vs\. (\d+)\)")
 _CODE_NAMES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
@@ -117,7 +124,15 @@ def of_call(error: grpc.RpcError) -> LintelError:
     # Pairs from either of gRPC's two kinds of client, whatever its published types say.
     metadata = cast("Iterable[tuple[str, str | bytes]]", error.trailing_metadata() or ())
     packed = next((value for key, value in metadata if key == DETAILS_KEY), b"")
-    return _make(error.code().name, error.details() or "", **_read_details(packed))
+    code, message = error.code().name, error.details() or ""
+    if code == OverloadedError.code and (sizes := _TOO_LARGE.search(message)):
+        return InvalidArgumentError(
+            f"The message has {sizes[1]} bytes and {sizes[2]} may be sent: send smaller or fewer"
+            " pictures, or raise server.max_message_mib on the device.",
+            code=code,
+            reason="MESSAGE_TOO_LARGE",
+        )
+    return _make(code, message, **_read_details(packed))
 
 
 def of_picture(error: image_pb2.ImageError) -> LintelError:
