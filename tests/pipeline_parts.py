@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -12,12 +13,20 @@ from numpy.typing import NDArray
 
 from lintel.edge.cameras import CameraFailedError, Fault, Frame, RawPixels
 from lintel.edge.images import Picture
+from lintel.edge.pipeline.events import EventLog
 from lintel.edge.pipeline.looking import Models, Seen
 from lintel.edge.tasks.faces import Detections
 
 STEP_NS = 66_666_667
 PATIENCE_S = 30.0
 Pixels = NDArray[np.uint8]
+
+
+def cut_power(log: EventLog) -> None:
+    """Ends a log of events as a power cut does: it writes no more, and holds nothing."""
+    assert log._file is not None
+    assert log._file._lock is not None
+    os.close(log._file._lock)
 
 
 def make_frame(sequence: int, pixels: Pixels | None = None, opening: int = 0) -> Frame:

@@ -105,9 +105,7 @@ def test_a_device_that_stays_busy_is_given_up(ask: Any, start_server: Any) -> No
     assert caught.value.retry_after_s == 1.5
 
 
-def test_a_message_larger_than_the_device_takes_is_no_overload(
-    ask: Any, start_server: Any
-) -> None:
+def test_a_message_larger_than_the_device_takes_is_no_overload(ask: Any, start_server: Any) -> None:
     faces = Faces(nothing_found)
     with pytest.raises(InvalidArgumentError) as caught:
         ask(start_server(faces.add, message_bytes=1 << 20), "detect_faces", bytes(2 << 20))

@@ -14,6 +14,7 @@ import trustme
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 from tests.event_receivers import WebhookReceiver, free_port, wait_until
+from tests.pipeline_parts import cut_power
 
 from lintel.edge.config.notify import Webhook
 from lintel.edge.errors import SettingsInvalidError
@@ -218,7 +219,7 @@ def test_a_power_cut_has_nobody_miss_or_wait_for_what_never_was(
     wait_until(lambda: receiver.numbers == [1], "the event")
     door.delivery.stop()
     door.log.save()
-    # Not closed.
+    cut_power(door.log)
     again = open_door()
     delivery = again.deliver(webhook(receiver.url))
     assert delivery.status().waiting == 0

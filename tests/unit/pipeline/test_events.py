@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.pipeline_parts import cut_power
 
+from lintel.edge.errors import SettingsInvalidError
 from lintel.edge.pipeline.event_file import RESERVED
 from lintel.edge.pipeline.events import EventKind, EventLog
 from lintel.edge.pipeline.results import MaskVerdict
@@ -66,7 +69,7 @@ class TestNumbers:
         fill(log, 2)
         log.save()
         fill(log, 20)
-        # Not closed, and the last not saved.
+        cut_power(log)
         again = EventLog(path, 100)
         assert numbers(again, 0) == [1, 2]
         following = again.append(ENTERED, "door", 6).sequence_number
@@ -78,6 +81,7 @@ class TestNumbers:
             log = EventLog(path, 100)
             fill(log, 7)
             given += [event.sequence_number for event in log.newest(7)]
+            cut_power(log)
         assert given == sorted(set(given))
 
 
@@ -86,6 +90,7 @@ class TestPowerCuts:
         log = EventLog(path, 100)
         fill(log, 2)
         log.save()
+        cut_power(log)
         again = EventLog(path, 100)
         assert again.count_after(2) == 0
         fill(again, 1)
@@ -93,7 +98,7 @@ class TestPowerCuts:
         assert missed(again, 0) == missed(again, 1) == 0
 
     def test_nor_where_nothing_ever_happened_before(self, path: Path) -> None:
-        EventLog(path, 100)
+        cut_power(EventLog(path, 100))
         again = EventLog(path, 100)
         fill(again, 1)
         assert missed(again, 0) == 0
@@ -103,7 +108,8 @@ class TestPowerCuts:
         fill(log, 5)
         log.save()
         # Two power cuts with nothing between them, and a restart like any other.
-        EventLog(path, 10)
+        cut_power(log)
+        cut_power(EventLog(path, 10))
         again = EventLog(path, 10)
         fill(again, 12)
         again.close()
@@ -116,6 +122,7 @@ class TestPowerCuts:
         log = EventLog(path, 10)
         fill(log, 1)
         log.save()
+        cut_power(log)
         again = EventLog(path, 10)
         for _ in range(120):
             fill(again, 10)
@@ -144,6 +151,7 @@ class TestBounds:
             sizes.append(path.stat().st_size)
         assert max(sizes) < 120 * 1100
         assert min(sizes[1:]) < max(sizes) / 4
+        cut_power(log)
         again = EventLog(path, 10)
         assert [event.sequence_number for event in again.newest(10)] == list(range(2991, 3001))
 
@@ -162,6 +170,7 @@ class TestDamage:
         log = EventLog(path, 100)
         fill(log, 5)
         log.save()
+        cut_power(log)
         path.write_bytes(path.read_bytes()[:-cut])
         again = EventLog(path, 100)
         assert numbers(again, 0)[:4] == [1, 2, 3, 4]
@@ -210,6 +219,38 @@ class TestDamage:
             "Events could not be written yet: File exists",
             "Events are written again.",
         ]
+
+    def test_no_two_devices_write_it(self, path: Path) -> None:
+        log = EventLog(path, 10)
+        fill(log, 2)
+        log.save()
+        with pytest.raises(SettingsInvalidError, match="Another device writes its events to"):
+            EventLog(path, 10)
+        # A device without cameras shows what there is, and leaves it alone.
+        onlooker = EventLog(path, 10, read_only=True)
+        fill(log, 1)
+        log.save()
+        assert numbers(onlooker, 0) == [1, 2]
+        onlooker.close()
+        log.close()
+        assert numbers(EventLog(path, 10), 0) == [1, 2, 3]
+
+    def test_a_file_that_cannot_be_read_is_put_aside(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path.parent.mkdir()
+        path.write_bytes(b"of another day")
+
+        def fail(_path: Path) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "read_bytes", fail)
+            log = EventLog(path, 10)
+        fill(log, 1)
+        log.close()
+        assert path.with_name("events.jsonl.unreadable").read_bytes() == b"of another day"
+        assert numbers(EventLog(path, 10), 0) == [1]
 
     def test_others_may_not_read_it(self, path: Path) -> None:
         EventLog(path, 10).close()

@@ -63,7 +63,8 @@ class DoorPipeline:
         events: What happened.
 
     Raises:
-        SettingsInvalidError: A line or zone is none, or a name is used twice or too long.
+        SettingsInvalidError: A line or zone is none, or a name is used twice or too long; or
+            another device writes its events to the same file.
         ModelNotFoundError: There is no face model; a mask model that is missing is done without.
     """
 
@@ -82,7 +83,11 @@ class DoorPipeline:
         self._tally = Tally(self._steps, self._counted_earlier)
         places = [_places(camera, index) for index, camera in enumerate(settings.cameras)]
         models = _models(settings, runtime) if settings.cameras else None
-        self.events = EventLog(_events_path(settings), settings.pipeline.max_events)
+        self.events = EventLog(
+            _events_path(settings),
+            settings.pipeline.max_events,
+            read_only=not settings.cameras,
+        )
         self._clerk = Clerk(self.events, recorder)
         open_source = open_source or _watched
         pipelines: dict[str, CameraPipeline] = {}

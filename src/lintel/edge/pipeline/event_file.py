@@ -6,16 +6,19 @@ then left out.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from lintel.edge.errors import SettingsInvalidError
 from lintel.edge.pipeline.results import MaskVerdict
 
 logger = logging.getLogger("lintel.pipeline")
@@ -114,6 +117,32 @@ class EventFile:
         self._reserved = 0
         # What a power cut left is not appended to.
         self._is_whole = False
+        self._is_unreadable = False
+        self._lock: int | None = None
+
+    def claim(self) -> None:
+        """Keeps other processes from writing the file, until `close` or the end of this one.
+
+        Raises:
+            SettingsInvalidError: Another one writes it.
+        """
+        try:
+            self._make_folder()
+            # Not the file itself, in whose place new ones are put.
+            lock = os.open(_beside(self._path, ".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError:
+            # Then nobody can write there, which `write` tells.
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(lock)
+            raise SettingsInvalidError(
+                f"Another device writes its events to {self._path}: end it first, or name another"
+                " file in pipeline.events_path.",
+                field="pipeline.events_path",
+            ) from error
+        self._lock = lock
 
     def read(self) -> tuple[list[Event], int]:
         """Reads the file, as far as it can be read.
@@ -164,8 +193,13 @@ class EventFile:
         Raises:
             OSError: See `write`.
         """
-        if self._is_whole:
-            self._add([_Next(following)], [])
+        try:
+            if self._is_whole:
+                self._add([_Next(following)], [])
+        finally:
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
 
     def _skip_to(self, following: int, events: Sequence[Event]) -> None:
         """Notes the numbers that were set aside and that nothing is known of."""
@@ -181,6 +215,7 @@ class EventFile:
             return
         except OSError as error:
             logger.error("The file of events %s cannot be read: %s", self._path, error.strerror)
+            self._is_unreadable = True
             return
         damaged = 0
         for line in lines:
@@ -192,13 +227,17 @@ class EventFile:
             logger.warning("%d lines of the file of events were damaged.", damaged)
 
     def _write_anew(self, kept: Sequence[Event], reserved: int) -> None:
-        # What happened at a door is nobody else's to read.
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = self._path.with_name(self._path.name + ".new")
+        self._make_folder()
+        fresh = _beside(self._path, ".new")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(_encode([_Next(reserved), *self.skipped], kept))
             file.flush()
             os.fsync(file.fileno())
+        if self._is_unreadable:
+            # Whatever is in it is not thrown away.
+            with suppress(FileNotFoundError):
+                self._path.replace(_beside(self._path, ".unreadable"))
+            self._is_unreadable = False
         fresh.replace(self._path)
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
@@ -206,6 +245,10 @@ class EventFile:
         finally:
             os.close(folder)
         self._lines, self._is_whole = 1 + len(self.skipped) + len(kept), True
+
+    def _make_folder(self) -> None:
+        # What happened at a door is nobody else's to read.
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _add(self, notes: list[_Next], new: Sequence[Event]) -> None:
         self._is_whole = False
@@ -215,6 +258,10 @@ class EventFile:
             os.fsync(file.fileno())
         self._lines += len(notes) + len(new)
         self._is_whole = True
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
 
 
 def _encode(notes: Iterable[_Next | Skipped], events: Iterable[Event]) -> bytes:

@@ -38,10 +38,18 @@ class EventLog:
     Args:
         path: The file; None: in memory alone, and numbers begin at 1 each time.
         most: Events that are kept.
+        read_only: Only tell what the file holds, which another device may write: for one that has
+            no events of its own.
+
+    Raises:
+        SettingsInvalidError: Another device writes the file.
     """
 
-    def __init__(self, path: Path | None, most: int) -> None:
+    def __init__(self, path: Path | None, most: int, *, read_only: bool = False) -> None:
         self._file = EventFile(path, most) if path is not None else None
+        self._read_only = read_only
+        if self._file is not None and not read_only:
+            self._file.claim()
         events, self._next = self._file.read() if self._file is not None else ([], 1)
         self._events: deque[Event] = deque(events, maxlen=most)
         self._saved = self._next
@@ -108,7 +116,7 @@ class EventLog:
 
     def save(self) -> None:
         """Writes what is new to the file, and logs where that fails, and where it works again."""
-        if self._file is None:
+        if self._file is None or self._read_only:
             return
         with self._saving:
             with self._changed:
@@ -133,7 +141,7 @@ class EventLog:
             self._is_open = False
             self._changed.notify_all()
         self.save()
-        if self._file is not None:
+        if self._file is not None and not self._read_only:
             with self._saving:
                 try:
                     self._file.close(self._next)
