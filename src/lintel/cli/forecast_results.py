@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -93,10 +94,15 @@ class ForecastResult:
             )
             lines += [
                 f"  {score.model:{names}}  {score.mean_absolute_error:12,.{digits}f}"
-                f"  {score.relative_to_naive:6.2f} x naive   {_probability(score.p_value)}"
+                f"  {_ratio(score.relative_to_naive):>6} x naive   {_probability(score.p_value)}"
                 for score in self.scores
             ]
         return "\n".join(lines)
+
+
+def _ratio(value: float) -> str:
+    # There is none where the naive model made no error.
+    return f"{value:.2f}" if math.isfinite(value) else "-"
 
 
 def _probability(value: float) -> str:

@@ -26,6 +26,7 @@ from lintel.edge.tasks.forecast import (
     Naive,
     Regressor,
     RegularSeries,
+    SeasonalNaive,
     TimeSeries,
     default_forecasters,
 )
@@ -266,6 +267,46 @@ def test_intervals_widen_when_errors_do(make_series: MakeSeries) -> None:
     assert widths[-1] > 1.5 * widths[29]
 
 
+def test_what_is_asked_far_ahead_at_every_step_is_learnt_from_too(make_series: MakeSeries) -> None:
+    walk = np.random.default_rng(0).normal(size=1800).cumsum()
+    engine = ForecastingEngine([Told(future=tuple(walk), until=1400), Naive()])
+    models = [
+        engine.forecast(make_series(walk[:count]), ForecastOptions(120, season_length=1)).model
+        for count in range(1400, 1532)
+    ]
+    assert models[0] == models[120] == "told"
+    assert models[-1] == "naive"
+
+
+@pytest.mark.parametrize(("count", "horizon"), [(30, 7), (60, 7), (120, 30)])
+def test_intervals_of_short_histories_hold_about_what_they_say(
+    make_series: MakeSeries, count: int, horizon: int
+) -> None:
+    inside = []
+    for seed in range(40):
+        walk = np.random.default_rng(seed).normal(size=count + horizon).cumsum()
+        engine = ForecastingEngine([Naive()])
+        low, high = engine.forecast(
+            make_series(walk[:count]), ForecastOptions(horizon, (0.1, 0.9), season_length=1)
+        ).quantiles.T
+        inside.append((low <= walk[count:]) & (walk[count:] <= high))
+    assert 0.65 < np.mean(inside) < 0.9
+
+
+def test_a_week_asked_of_ten_days_has_quiet_nights(
+    make_series: MakeSeries, door_counts: DrawCounts
+) -> None:
+    counts = door_counts(24 * 17, 3)
+    hours = np.arange(24 * 7) % 24
+    quiet = counts[: 24 * 7] == 0
+    engine = ForecastingEngine([Naive(), SeasonalNaive()])
+    forecast = engine.forecast(make_series(counts[: 24 * 10]), ForecastOptions(24 * 7, LEVELS))
+    assert forecast.model == "seasonal-naive"
+    assert forecast.backtest is None
+    width = forecast.quantiles[:, 2] - forecast.quantiles[:, 1]
+    assert width[np.isin(hours, hours[quiet])].mean() < 0.5 * counts.max()
+
+
 def test_many_threads_have_a_series_fitted_once(make_series: MakeSeries) -> None:
     told = Told(future=WALK)
     engine = ForecastingEngine([told, Naive()])
@@ -377,6 +418,13 @@ def test_what_cannot_be_is_refused_by_field(
     with pytest.raises(InvalidArgumentError) as refused:
         engine.forecast(make_series(np.arange(100.0)), options)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 2e30, -1e308])
+def test_numbers_whose_squares_are_none_are_refused(value: float) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"from -1e.30 to 1e.30") as refused:
+        TimeSeries(np.arange(3), np.array([1.0, 2.0, value]))
+    assert refused.value.field == "values[2]"
 
 
 def test_points_on_no_step_are_named_in_the_request(engine: ForecastingEngine) -> None:

@@ -147,6 +147,15 @@ def test_quantiles_of_a_window_know_only_what_had_come_to_pass(make_regular: Mak
     assert np.array_equal(told[:21], again[:21], equal_nan=True)
 
 
+def test_windows_that_were_told_nothing_move_no_level() -> None:
+    means = np.zeros((30, 40))
+    actuals = np.random.default_rng(0).normal(size=(30, 40))
+    # Each begins before the first has come to pass.
+    intervals, told = replay(outcomes(means, actuals), LEVELS)
+    assert np.isnan(told).all()
+    assert tuple(intervals._adapted) == LEVELS
+
+
 def test_outcomes_of_a_backtest_lie_where_its_steps_do(make_regular: MakeRegular) -> None:
     series = make_regular(np.arange(20.0), season_length=1)
     result = backtest(series, [Naive()], Plan(2, 3, 4), np.empty((20, 0)))

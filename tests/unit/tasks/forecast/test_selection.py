@@ -74,6 +74,7 @@ def test_scores_are_told_against_the_better_of_the_naive_models(make_regular: Ma
     scores = {score.model: score for score in chosen.summary.scores}
     assert scores["seasonal-naive"] == ModelScore("seasonal-naive", 0.0, 1.0, 1.0)
     assert scores["naive"].relative_to_naive > 1
+    assert chosen.reason.endswith("windows seasonal-naive made no error at all.")
 
 
 def test_a_model_that_has_stopped_being_better_is_not_chosen(make_regular: MakeRegular) -> None:
@@ -123,13 +124,40 @@ def test_models_that_the_first_origin_is_too_early_for_are_left_out(
     assert set(chosen.result.forecasts) == {"naive", "drift", "exponential-smoothing", "theta"}
 
 
+def test_windows_amid_an_outage_are_not_compared(
+    make_regular: MakeRegular, door_counts: DrawCounts
+) -> None:
+    values = door_counts(24 * 60, 4)
+    values[24 * 48 : 24 * 54] = np.nan
+    series = make_regular(values)
+    chosen = select(series, 24, MODELS, none(series))
+    assert chosen.summary is not None
+    assert {score.model for score in chosen.summary.scores} >= {"xgboost", "theta"}
+    assert chosen.result is not None
+    assert 5 <= chosen.summary.windows < chosen.result.plan.windows
+
+
+@pytest.mark.parametrize(
+    ("walks", "better"), [(True, "naive"), (False, "seasonal-naive")], ids=["walk", "week"]
+)
+def test_without_a_backtest_the_naive_model_that_was_nearer_is_used(
+    make_regular: MakeRegular, walks: bool, better: str
+) -> None:
+    random = np.random.default_rng(4).normal(size=18)
+    values = random.cumsum() if walks else np.resize([3.0, 5, 8, 8, 9, 1, 0], 18) + random
+    chosen = select(make_regular(values, season_length=7), 7, MODELS, np.empty((18, 0)))
+    assert chosen.result is None
+    assert chosen.forecaster.name == chosen.naive.name == better
+
+
 @pytest.mark.parametrize(
     ("length", "horizon", "season", "windows", "stride"),
     [
         (10, 1, 1, 5, 1),
         (100, 1, 1, 25, 1),
         (1304, 1, 5, 250, 1),
-        (1000, 24, 24, 104, 1),
+        # As many windows with a stride of 1 would all lie within five days.
+        (1000, 24, 24, 46, 5),
         (17544, 24, 24, 104, 41),
         (1000, 1000, 24, None, None),
     ],

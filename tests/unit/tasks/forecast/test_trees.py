@@ -106,6 +106,23 @@ def test_a_series_that_never_changes_goes_on(make_regular: MakeRegular, value: f
     np.testing.assert_allclose(forecast, value, atol=1e-6)
 
 
+def test_an_outage_in_what_they_are_judged_by_is_got_over(make_regular: MakeRegular) -> None:
+    values = np.tile([3.0, 5, 8, 8, 9, 1, 0], 30)
+    values[170:209] = np.nan
+    series = make_regular(values, season_length=7)
+    fitted = TREES.fit(series, 7, none(series))
+    assert np.isfinite(fitted.predict(series, 7, np.empty((217, 0)))).all()
+
+
+def test_amid_an_outage_they_go_by_what_is_usual(
+    hourly: RegularSeries, fitted: FittedTreeEnsemble
+) -> None:
+    values = hourly.values.copy()
+    values[-200:] = np.nan
+    amid = fitted.predict(replace(hourly, values=values), 24, np.empty((len(hourly) + 24, 0)))
+    assert np.corrcoef(amid, hourly.values[:24])[0, 1] > 0.8
+
+
 def test_a_series_without_any_value_to_learn_from_is_an_error(make_regular: MakeRegular) -> None:
     values = np.full(300, np.nan)
     values[:20] = 1.0

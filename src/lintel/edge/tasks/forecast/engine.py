@@ -12,11 +12,16 @@ import numpy as np
 from lintel.edge.errors import InvalidArgumentError, LintelError, ModelNotFoundError
 from lintel.edge.tasks.forecast.apart import working_apart
 from lintel.edge.tasks.forecast.combination import Combination
-from lintel.edge.tasks.forecast.forecaster import Forecaster, predict_within
-from lintel.edge.tasks.forecast.intervals import MAXIMUM_WINDOWS, Outcome, outcomes_of
+from lintel.edge.tasks.forecast.forecaster import FittedForecaster, Forecaster, predict_within
+from lintel.edge.tasks.forecast.intervals import (
+    MAXIMUM_WINDOWS,
+    Outcome,
+    outcomes_along,
+    outcomes_of,
+)
 from lintel.edge.tasks.forecast.libraries import check_library, has_library
 from lintel.edge.tasks.forecast.memory import FittedSeries, ForecastingMemory
-from lintel.edge.tasks.forecast.naive import Drift, Naive, SeasonalNaive, last_known
+from lintel.edge.tasks.forecast.naive import Drift, FittedSeasonalNaive, Naive, SeasonalNaive
 from lintel.edge.tasks.forecast.options import check_options, check_points
 from lintel.edge.tasks.forecast.regularity import place_regressors, regularise
 from lintel.edge.tasks.forecast.results import Forecast, ForecastOptions
@@ -29,7 +34,8 @@ from lintel.edge.tasks.forecast.zones import find_zone
 
 DEFAULT_CAPACITY = 16
 _CHECK_EVERY_S = 0.2
-_SHORT_WINDOWS = 100
+# Fitted models that learn nothing: their forecasts are of what lies before them alone.
+_REPEATING = (Naive, FittedSeasonalNaive, Drift)
 
 
 def default_forecasters(
@@ -197,7 +203,7 @@ class ForecastingEngine:
                 " fitted to the whole history."
             )
             model, fitted = selection.naive, naive
-        outcomes = _outcomes(series, horizon, selection, model.name)
+        outcomes = _outcomes(series, horizon, selection, model.name, (fitted, naive))
         return FittedSeries(
             series, past, model.name, reason, fitted, naive, selection.summary, outcomes
         )
@@ -256,27 +262,34 @@ def _place(series: TimeSeries, regular: RegularSeries, options: ForecastOptions)
 
 
 def _outcomes(
-    series: RegularSeries, horizon: int, selection: Selection, model: str
+    series: RegularSeries,
+    horizon: int,
+    selection: Selection,
+    model: str,
+    fitted: tuple[FittedForecaster, FittedForecaster],
 ) -> deque[Outcome]:
     """Returns earlier forecasts that intervals are made of.
 
-    They are the model's in the backtest; where it had none, the naive model's; and where there was
-    no backtest, naive forecasts from wherever there is something after them.
+    They are the model's in the backtest, which has some tens of windows that do not overlap, or
+    fewer. One that learns nothing, and in place of one that had no backtest the naive one, can do
+    better: it is asked from moments all over the history.
+
+    Args:
+        series: The history.
+        horizon: Steps to forecast.
+        selection: How the model was chosen.
+        model: Its name.
+        fitted: It and the naive model.
     """
     result = selection.result
+    repeating = fitted[0] if isinstance(fitted[0], _REPEATING) else fitted[1]
+    if result is not None and model in result.forecasts and repeating is not fitted[0]:
+        return deque(outcomes_of(result, model, series.first), maxlen=MAXIMUM_WINDOWS)
+    first = repeating.season_length if isinstance(repeating, FittedSeasonalNaive) else 1
+    last = len(series) - 1
     if result is not None:
-        known = model if model in result.forecasts else selection.naive.name
-        return deque(outcomes_of(result, known, series.first), maxlen=MAXIMUM_WINDOWS)
-    padded = np.concatenate([series.values, np.full(horizon, np.nan)])
-    origins = np.unique(np.linspace(1, len(series) - 1, _SHORT_WINDOWS, dtype=int)).tolist()
-    return deque(
-        (
-            Outcome(
-                series.first + origin,
-                np.full(horizon, last_known(series.values[:origin])),
-                padded[origin : origin + horizon],
-            )
-            for origin in origins
-        ),
-        maxlen=MAXIMUM_WINDOWS,
-    )
+        # Whole windows; of a long history no more than the backtest looks at.
+        last = len(series) - horizon
+        first = max(first, min(int(result.origins[0]), last - MAXIMUM_WINDOWS + 1))
+    origins = np.unique(np.linspace(min(first, last), last, MAXIMUM_WINDOWS, dtype=int)).tolist()
+    return deque(outcomes_along(repeating, series, horizon, origins), maxlen=MAXIMUM_WINDOWS)

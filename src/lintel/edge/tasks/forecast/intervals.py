@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lintel.edge.tasks.forecast.backtesting import BacktestResult
-from lintel.edge.tasks.forecast.series import Floats
+from lintel.edge.tasks.forecast.forecaster import FittedForecaster, predict_within
+from lintel.edge.tasks.forecast.series import Floats, RegularSeries
 
 MAXIMUM_WINDOWS = 500
 # How far the level of a quantile moves where all of a window lies on one side of it.
@@ -69,8 +70,8 @@ class ConformalIntervals:
     with every window that has come to pass, up where too much lay above the quantile and down
     where too little did (I. Gibbs and E. Candes, Adaptive Conformal Inference Under Distribution
     Shift, 2021): so coverage holds in the long run whatever the series does. Quantiles never
-    cross. Fewer than ten errors count on both sides of the forecast, and it is one of the values
-    that are looked up.
+    cross. Of a model that was always too low all may lie above the forecast. Fewer than ten errors
+    count on both sides of the forecast, and it is one of the values that are looked up.
 
     Attributes:
         levels: Of the quantiles, between 0 and 1 and rising.
@@ -99,8 +100,9 @@ class ConformalIntervals:
         known = ~np.isnan(outcome.actual)
         if not known.any():
             return
-        # Quantiles of a few errors say more about these than about the levels.
-        if len(self._outcomes) >= _FEWEST_WINDOWS:
+        # Quantiles of a few errors say more about these than about the levels; and of a window
+        # that was told none, nothing lay on either side.
+        if len(self._outcomes) >= _FEWEST_WINDOWS and not np.isnan(told).any():
             below = outcome.actual[known, None] <= told[known]
             # Windows that overlap tell the same again: together they weigh as much as one.
             new = (outcome.first - self._outcomes[-1].first) / len(outcome.mean)
@@ -168,6 +170,30 @@ def outcomes_of(result: BacktestResult, model: str, first: int) -> Sequence[Outc
     """
     positions = (result.origins + first).tolist()
     return tuple(map(Outcome, positions, result.forecasts[model], result.actual))
+
+
+def outcomes_along(
+    fitted: FittedForecaster, series: RegularSeries, horizon: int, origins: Sequence[int]
+) -> Sequence[Outcome]:
+    """Returns what a model that learns nothing would have forecast, from moments of a history.
+
+    Args:
+        fitted: The model; its forecasts are of what lies before them alone.
+        series: The history.
+        horizon: Steps to forecast.
+        origins: How many steps are known at each, rising; what would have come after the end of
+            the history is not known.
+    """
+    padded = np.concatenate([series.values, np.full(horizon, np.nan)])
+    nothing = np.empty((len(padded), 0))
+    return tuple(
+        Outcome(
+            series.first + origin,
+            predict_within(fitted, series.head(origin), horizon, nothing[: origin + horizon]),
+            padded[origin : origin + horizon],
+        )
+        for origin in origins
+    )
 
 
 def intervals_along(

@@ -60,7 +60,7 @@ class FittedSeries:
     _intervals: OrderedDict[tuple[float, ...], ConformalIntervals] = field(
         default_factory=OrderedDict
     )
-    _waiting: deque[_Issued] = field(default_factory=lambda: deque(maxlen=_MOST_WAITING))
+    _waiting: deque[_Issued] = field(default_factory=deque)
     _gains: deque[float] = field(default_factory=lambda: deque(maxlen=_DRIFT_WINDOWS))
 
     def continues_in(self, history: RegularSeries, regressors: Floats) -> bool:
@@ -108,7 +108,9 @@ class FittedSeries:
     def issue(self, history: RegularSeries, mean: Floats, naive: Floats) -> None:
         """Keeps a forecast until its steps have come."""
         first = history.first + len(history)
-        if not self._waiting or self._waiting[-1].first < first:
+        is_new = not self._waiting or self._waiting[-1].first < first
+        # Where there are too many the new one is left out: the oldest will have come first.
+        if is_new and len(self._waiting) < _MOST_WAITING:
             self._waiting.append(_Issued(first, mean, naive))
 
     def intervals(self, levels: tuple[float, ...], lowest: float) -> ConformalIntervals:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lintel.edge.tasks.forecast.backtesting import BacktestResult, Plan, backtest
 from lintel.edge.tasks.forecast.combination import Combination
+from lintel.edge.tasks.forecast.features import FeatureMaker
 from lintel.edge.tasks.forecast.forecaster import Forecaster
+from lintel.edge.tasks.forecast.intervals import outcomes_along
+from lintel.edge.tasks.forecast.metrics import mean_absolute_error
 from lintel.edge.tasks.forecast.naive import Naive, SeasonalNaive
 from lintel.edge.tasks.forecast.results import BacktestSummary, ModelScore
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries
@@ -23,6 +26,8 @@ _MOST_WINDOWS = 250
 # Over all windows: what the backtest may cost at long horizons.
 _MOST_STEPS = 2_500
 _USUAL_WINDOWS = 20
+# Moments of a history that is too short for a backtest.
+_SHORT_WINDOWS = 100
 # Of the windows, the newest: a model must still be better there.
 _RECENT_SHARE = 1 / 3
 
@@ -71,16 +76,18 @@ def select(
     naive = _naive_models(series)
     plan = plan_backtest(series, horizon)
     if plan is None:
+        better = _better_repetition(naive, series, horizon)
         reason = (
-            f"{naive[0].name}: the history spans {len(series)} steps, too few to compare models"
+            f"{better.name}: the history spans {len(series)} steps, too few to compare models"
             f" {horizon} steps ahead."
         )
         if asked:
             reason = f"{asked.name}: asked for; the history is too short to compare it."
-        return Selection(asked or naive[0], reason, naive[0], None, None)
+        return Selection(asked or better, reason, better, None, None)
     usable = _usable((asked,) if asked else forecasters, series, plan)
     others = [each for each in usable if each.name not in {one.name for one in naive}]
     result = backtest(series, (*naive, *others), plan, regressors, checkpoint)
+    result = _without_outages(result, series)
     best_naive = min(naive, key=lambda each: result.mean_absolute_error(each.name))
     summary = _summarise(result, best_naive.name)
     if asked:
@@ -113,16 +120,52 @@ def plan_backtest(series: RegularSeries, horizon: int) -> Plan | None:
     if room < FEWEST_WINDOWS:
         return None
     most = max(min(_MOST_WINDOWS, _MOST_STEPS // horizon), FEWEST_WINDOWS)
-    stride = max((room - 1) // (most - 1), 1)
-    while stride > 1 and math.gcd(stride, series.season_length) > 1:
-        stride -= 1
+    stride = _stride(room, most, series.season_length)
     return Plan(horizon, min(most, (room - 1) // stride + 1), stride)
+
+
+def _stride(room: int, most: int, season_length: int) -> int:
+    """Returns the steps between origins: so many that they reach over most of the room.
+
+    Origins fall on all steps of the season, as the two have no divisor in common. Of hours that
+    rules out 2, 3 and 4: where 1 would leave all origins in the newest days, it is 5, with fewer
+    windows that tell more.
+
+    Args:
+        room: How many origins there could be, FEWEST_WINDOWS or more.
+        most: How many there are to be at most, FEWEST_WINDOWS or more.
+        season_length: Steps of the season.
+    """
+    widest = (room - 1) // (FEWEST_WINDOWS - 1)
+    fitting = [each for each in range(1, widest + 1) if math.gcd(each, season_length) == 1]
+    whole = max((room - 1) // (most - 1), 1)
+    stride = max(each for each in fitting if each <= whole)
+    if stride * (most - 1) < (room - 1) / 2:
+        stride = next((each for each in fitting if each > stride), stride)
+    return stride
 
 
 def _naive_models(series: RegularSeries) -> tuple[Forecaster, ...]:
     if series.season_length == 1:
         return (Naive(),)
     return (SeasonalNaive(), Naive())
+
+
+def _better_repetition(
+    naive: Sequence[Forecaster], series: RegularSeries, horizon: int
+) -> Forecaster:
+    """Returns the naive model whose forecasts from moments of a short history were nearer."""
+    origins = np.unique(
+        np.linspace(series.season_length, len(series) - 1, _SHORT_WINDOWS, dtype=int)
+    )
+
+    def error(each: Forecaster) -> float:
+        fitted = each.fit(series, horizon, np.empty((len(series), 0)))
+        outcomes = outcomes_along(fitted, series, horizon, origins.tolist())
+        _, means, actuals = zip(*outcomes, strict=True)
+        return mean_absolute_error(np.stack(actuals), np.stack(means))
+
+    return min(naive, key=error) if len(naive) > 1 else naive[0]
 
 
 def _usable(
@@ -139,6 +182,20 @@ def _usable(
     ]
 
 
+def _without_outages(result: BacktestResult, series: RegularSeries) -> BacktestResult:
+    """Leaves out the windows before which less than half as much is known as before most.
+
+    They tell of the outage, not of a device that knows what has just been.
+    """
+    reach = FeatureMaker.for_series(series, 0).level_steps
+    counts = np.concatenate([[0], np.cumsum(~np.isnan(series.values))])
+    known = counts[result.origins] - counts[np.maximum(result.origins - reach, 0)]
+    few = known < np.median(known) / 2
+    if len(few) - np.count_nonzero(few) < FEWEST_WINDOWS:
+        return result
+    return replace(result, actual=np.where(few[:, None], np.nan, result.actual))
+
+
 def _summarise(result: BacktestResult, naive: str) -> BacktestSummary:
     errors = {name: result.mean_absolute_error(name) for name in result.forecasts}
     scores = [
@@ -150,7 +207,8 @@ def _summarise(result: BacktestResult, naive: str) -> BacktestSummary:
         )
         for name, error in sorted(errors.items(), key=lambda item: item[1])
     ]
-    return BacktestSummary(result.plan.windows, result.plan.horizon, tuple(scores))
+    windows = int((~np.isnan(result.actual)).any(axis=1).sum())
+    return BacktestSummary(windows, result.plan.horizon, tuple(scores))
 
 
 def _choose(
@@ -199,6 +257,8 @@ def _standing(name: str, naive: str, summary: BacktestSummary) -> str:
         return "The history is too short to compare it, or it failed in the backtest."
     if name == naive:
         return f"Its mean absolute error over {summary.windows} windows is the naive one's."
+    if math.isinf(score.relative_to_naive):
+        return f"Over {summary.windows} windows {naive} made no error at all."
     return (
         f"Over {summary.windows} windows the mean absolute error of {name} was"
         f" {score.relative_to_naive:.2f} of that of {naive} ({_probability(score.p_value)})."

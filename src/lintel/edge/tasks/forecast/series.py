@@ -15,6 +15,8 @@ from lintel.edge.tasks.forecast.zones import DAY_US, Integers
 Floats = NDArray[np.float64]
 
 MINIMUM_POINTS = 2
+# Trees take numbers of 32 bits, which end at 3.4e38.
+LARGEST = 1e30
 # The years 1900 to 2200.
 _EARLIEST_US = -25_567 * DAY_US
 _LATEST_US = 84_006 * DAY_US
@@ -156,7 +158,7 @@ def fill_gaps(values: Floats, season_length: int) -> Floats:
 
 
 def check_finite(values: Floats, field: str, noun: str) -> None:
-    """Checks that all values are numbers.
+    """Checks that all values are numbers, of a size that sums and squares of them are, too.
 
     Args:
         values: float64 (N,).
@@ -166,7 +168,9 @@ def check_finite(values: Floats, field: str, noun: str) -> None:
     Raises:
         InvalidArgumentError: One is not; `field` names its index.
     """
-    for index in np.flatnonzero(~np.isfinite(values))[:1]:
+    # Written so that NaN fails too.
+    for index in np.flatnonzero(~(np.abs(values) <= LARGEST))[:1]:
         raise InvalidArgumentError(
-            f"The {noun} {index} must be a finite number.", field=f"{field}[{index}]"
+            f"The {noun} {index} must be a finite number, from -{LARGEST:g} to {LARGEST:g}.",
+            field=f"{field}[{index}]",
         )

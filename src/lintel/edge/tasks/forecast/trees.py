@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -287,7 +288,10 @@ class _Workshop:
             end = origin + horizon
             forecast = fitted.predict(self.series.head(origin), horizon, self.regressors[:end])
             errors.append(np.abs(forecast - self.series.values[origin:end]))
-        return float(np.nanmean(errors))
+        # In an outage nothing came that one could be better at.
+        known = np.concatenate(errors)
+        known = known[~np.isnan(known)]
+        return float(known.mean()) if len(known) else math.inf
 
     def finish(self, candidate: _Candidate, examples: Examples) -> FittedTrees:
         """Fits the trees of a candidate to everything."""
@@ -336,7 +340,11 @@ def _predict(
     beside = np.concatenate(
         [maker.calendar_features(history.first + steps), regressors[len(history) :]], axis=1
     )
-    known = History(history.values[-(maker.lookback + direct_steps) :], horizon)
+    past = history.values
+    if np.isnan(past[-maker.level_steps :]).all():
+        # Amid an outage there is nothing to be relative to but what is usual.
+        past = history.filled
+    known = History(past[-(maker.lookback + direct_steps) :], horizon)
     forecast = np.empty(horizon)
     for start in range(0, horizon, direct_steps):
         part = slice(start, min(start + direct_steps, horizon))
