@@ -147,6 +147,20 @@ def test_a_whole_frame_is_covered_without_looking(
     assert len(np.unique(shown, axis=0)) <= 64
 
 
+def test_a_device_without_a_face_model_covers_whole_frames(
+    start_device: Callable[..., DeviceServer], face_jpeg: bytes
+) -> None:
+    device = start_device({"faces": {"model": ""}})
+    with grpc.insecure_channel(device.addresses[0]) as channel:
+        faces = face_pb2_grpc.FaceServiceStub(channel)
+        request = face_pb2.BlurFacesRequest(images=encoded(face_jpeg))
+        with pytest.raises(grpc.RpcError) as caught:
+            faces.BlurFaces(request)
+        assert caught.value.details() == "The device is set to have no face model (faces.model)."
+        request.blur.whole_frame = True
+        assert faces.BlurFaces(request).results[0].blurred.image.encoded
+
+
 def test_an_upright_result_for_a_picture_stored_on_its_side(
     faces: face_pb2_grpc.FaceServiceStub, draw_face: DrawFace
 ) -> None:

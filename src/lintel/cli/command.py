@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,6 +23,7 @@ from lintel.cli.series_commands import series
 from lintel.edge.errors import LintelError
 
 if TYPE_CHECKING:
+    from lintel.edge.config import Server
     from lintel.edge.doctor import Finding
 
 COLOUR_OF_OUTCOME = {"ok": "green", "note": None, "warning": "yellow", "failure": "red"}
@@ -71,18 +73,25 @@ def serve(listen: tuple[str, ...], config: Path | None) -> None:
         settings = msgspec.structs.replace(settings, server=server)
     from lintel.edge.service import serve as run_server  # noqa: PLC0415
 
-    run_server(settings, _announce)
+    run_server(settings, partial(_announce, settings.server))
 
 
-def _announce(addresses: tuple[str, ...], page: str) -> None:
+def _announce(server: Server, addresses: tuple[str, ...], page: str) -> None:
     """Tells where the device listens, a command that tries it, and where its page is.
 
     A device serves whether or not that can be written: the disk of its log may be full.
     """
+    shown = {
+        "--root-certificates": server.tls.certificate,
+        "--client-certificate": server.tls.client_authority,
+        "--client-key": server.tls.client_authority,
+        "--token-file": server.tokens,
+    }
+    needed = "".join(f" {option} FILE" for option, setting in shown.items() if setting)
     try:
         click.echo(
             f"Serving on {', '.join(addresses)}. Try it:"
-            f" lintel blur photo.jpg --out blurred --server {addresses[0]}"
+            f" lintel blur photo.jpg --out blurred --server {addresses[0]}{needed}"
         )
         if page:
             click.echo(f"Look at it: {page}")
@@ -124,9 +133,10 @@ Example:
 def check(config: Path | None) -> None:
     """Checks the settings, and the files that they name, without starting anything."""
     from lintel.edge import notify  # noqa: PLC0415
+    from lintel.edge.forecasts import check_forecast_model  # noqa: PLC0415
     from lintel.edge.page import open_languages  # noqa: PLC0415
     from lintel.edge.pipeline import check_cameras  # noqa: PLC0415
-    from lintel.edge.runtime import check_face_models  # noqa: PLC0415
+    from lintel.edge.runtime import check_models  # noqa: PLC0415
     from lintel.edge.series import device_zone  # noqa: PLC0415
     from lintel.edge.service import access  # noqa: PLC0415
 
@@ -134,7 +144,8 @@ def check(config: Path | None) -> None:
     access.check_addresses(settings)
     access.server_credentials(settings.server.tls)
     device_zone(settings.series.time_zone)
-    check_face_models(settings)
+    check_models(settings)
+    check_forecast_model(settings)
     check_cameras(settings)
     notify.destinations(settings)
     open_languages(settings.page)

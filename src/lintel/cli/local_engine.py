@@ -17,7 +17,6 @@ from lintel.cli.engines import (
     MaskChoices,
     Measurements,
 )
-from lintel.cli.names import shown
 
 if TYPE_CHECKING:
     from lintel.edge.config import Settings
@@ -121,11 +120,7 @@ class LocalEngine:
             )
         except ModelNotFoundError as error:
             # No picture would fare better.
-            name = shown(choices.model or self.settings.masks.model)
-            raise EngineFailedError(
-                f'There is no mask model "{name}" that can be used: name another with --model or in'
-                " the settings, masks.model."
-            ) from error
+            raise EngineFailedError(error.message) from error
         return _judged(result)
 
     def statistics(self, data: bytes) -> Measurements:

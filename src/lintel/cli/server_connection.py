@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
+
+import click
 
 from lintel.cli.engines import EngineFailedError
 from lintel.cli.names import shown
@@ -55,9 +58,14 @@ class ServerConnection:
         client_certificate: Path | None = None,
         client_key: Path | None = None,
     ) -> None:
+        # What it has to say of a failed handshake, the error says.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from lintel.client import Client  # noqa: PLC0415 - takes a tenth of a second
 
         self._address = address
+        # Some things only a server can do.
+        self._works_without = "local" in click.get_current_context().params
+        self._speaks_tls = root_certificates is not None or client_certificate is not None
         try:
             self._client = Client(
                 address,
@@ -100,10 +108,14 @@ class ServerConnection:
     def _explained(self, error: client.LintelError) -> Exception:
         # A server that answers gives a reason of its own.
         if error.code == "UNAVAILABLE" and error.reason == error.code:
+            tls = (
+                "see that it speaks TLS and that these certificates are its"
+                if self._speaks_tls
+                else "give --root-certificates or --client-certificate where it speaks TLS"
+            )
             return EngineFailedError(
                 f"The server at {self._address} does not answer: start one with `lintel serve`,"
-                " give --root-certificates or --client-certificate where it speaks TLS, or leave"
-                " --server out."
+                f" {tls}{', or leave --server out' if self._works_without else ''}."
             )
         if error.code in _HOPELESS or error.reason == _NO_MODEL:
             return EngineFailedError(f"The server at {self._address} refuses: {error.message}")

@@ -23,6 +23,8 @@ from lintel.converters.sources import Kind, TensorDescription, identify
 from lintel.edge.packages import Input
 
 _PICTURE_AXES = 4
+# What the manifest of a package takes.
+_MOST = 1_000_000
 _COLOURS = {1: "grey", 3: "rgb"}
 
 
@@ -139,7 +141,7 @@ def _picture_input(inputs: tuple[TensorDescription, ...], given: Mapping[str, An
         "layout": layout,
         "dtype": only.dtype,
         "mean": _numbers(given["mean"], "--mean", channels),
-        "scale": _numbers(given["scale"], "--scale", channels),
+        "scale": _scale(given["scale"], channels),
         "resize": given["resize"],
     }
     return msgspec.convert(described, Input)
@@ -150,6 +152,17 @@ def _numbers(text: str, option: str, channels: int) -> tuple[float, ...]:
         numbers = tuple(float(number) for number in text.split(","))
     except ValueError:
         numbers = ()
-    if len(numbers) not in {1, channels}:
-        raise ConversionError(f"{option} takes one number, or {channels} with commas between.")
+    # Written so that NaN fails too.
+    if len(numbers) not in {1, channels} or not all(abs(each) <= _MOST for each in numbers):
+        raise ConversionError(
+            f"{option} takes one number, or {channels} with commas between, from -{_MOST:,} to"
+            f" {_MOST:,}."
+        )
+    return numbers
+
+
+def _scale(text: str, channels: int) -> tuple[float, ...]:
+    numbers = _numbers(text, "--scale", channels)
+    if 0 in numbers:
+        raise ConversionError("--scale must not be 0: every picture would be the same.")
     return numbers

@@ -10,7 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lintel.edge.config import Settings
-from lintel.edge.errors import InvalidArgumentError, LintelError, ModelNotFoundError
+from lintel.edge.errors import (
+    InvalidArgumentError,
+    LintelError,
+    ModelNotFoundError,
+    SettingsInvalidError,
+)
 from lintel.edge.packages import builtin_packages, load_package
 from lintel.edge.runtime import LoadedModel, Runtime
 from lintel.edge.series import Recorder, Resolution, device_zone, ensure_kept, zone_name
@@ -161,6 +166,27 @@ class Forecasts:
                 settings = self._settings.models.for_model(name)
                 self._builtin[name] = LoadedModel(load_package(folders[name]), settings, workers=1)
         return self._builtin
+
+
+def check_forecast_model(settings: Settings) -> None:
+    """Checks that the model of the page's forecasts is one that there is.
+
+    Raises:
+        SettingsInvalidError: It is not.
+    """
+    wanted = settings.page.forecast_model
+    if not wanted:
+        return
+    from lintel.edge.tasks.forecast import default_forecasters  # noqa: PLC0415 - as `_opened`
+
+    networks = settings.forecast.networks
+    known = [each.name for each in default_forecasters()]
+    known += [*networks, *(f"xgboost+{name}" for name in networks)]
+    if wanted not in known:
+        raise SettingsInvalidError(
+            f'page.forecast_model: There is no model "{wanted}"; there are {", ".join(known)}.',
+            field="page.forecast_model",
+        )
 
 
 @contextmanager

@@ -41,9 +41,11 @@ from lintel.edge.tables import shorten
 from lintel.edge.tasks.faces import FaceDetector
 from lintel.edge.tasks.masks import MaskClassifier
 
-__all__ = ["InferenceCounters", "LoadedModel", "Runtime", "check_face_models"]
+__all__ = ["InferenceCounters", "LoadedModel", "Runtime", "check_models"]
 
 logger = logging.getLogger("lintel")
+
+_KINDS = {"detect-faces": "face", "classify-masks": "mask", "forecast": "forecasting"}
 
 
 class LoadedModel:
@@ -158,7 +160,8 @@ class Runtime:
         for name, package in (self._needed_builtin(found) | found.packages).items():
             with self._or_set_aside(name):
                 self._load(package, settings.models.for_model(name), workers)
-        for name in settings.models.override.keys() - self._models.keys() - self._broken.keys():
+        known = {folder.name for folder in builtin_packages()} | found.packages.keys()
+        for name in settings.models.override.keys() - known - self._broken.keys():
             logger.warning("There are settings for the model %s, which is not there.", name)
         if self._face_model and self._face_model not in self._detectors:
             raise ModelNotFoundError(
@@ -183,9 +186,12 @@ class Runtime:
         """
         detector = self._detectors.get(name or self._face_model)
         if detector is None:
-            raise ModelNotFoundError(
-                f"There is no face model of that name; {_those(self._detectors)}.", field="model"
+            message = (
+                f"There is no face model of that name; {_those(self._detectors)}."
+                if name
+                else "The device is set to have no face model (faces.model)."
             )
+            raise ModelNotFoundError(message, field="model")
         return detector
 
     @property
@@ -288,29 +294,38 @@ def _those(models: Mapping[str, object]) -> str:
     return f"there are {', '.join(sorted(models))}" if models else "there is none"
 
 
-def check_face_models(settings: Settings) -> None:
-    """Checks that the face models of the settings are on the device; none is opened.
+def check_models(settings: Settings) -> None:
+    """Checks that the models of the settings are on the device; none is opened.
 
     Raises:
-        SettingsInvalidError: One is not, or is no face model; or the folder of packages cannot be
-            read.
+        SettingsInvalidError: One is not, or is of another kind, or has no such variant; or the
+            folder of packages cannot be read.
     """
     directory = settings.models.directory
     found = find_packages(Path(directory) if directory else None)
     own = [folder for folder in builtin_packages() if folder.name not in found.broken]
     packages = {folder.name: load_package(folder) for folder in own} | found.packages
-    wanted = {"faces.model": settings.faces.model}
-    if settings.cameras:
-        wanted["pipeline.model"] = settings.pipeline.model or settings.faces.model
-        if not wanted["pipeline.model"]:
+    camera_model = settings.pipeline.model or settings.faces.model
+    if settings.cameras and not camera_model:
+        raise SettingsInvalidError(
+            "Cameras need a face model: name one in pipeline.model.", field="pipeline.model"
+        )
+    wanted = [
+        ("faces.model", settings.faces.model, "detect-faces"),
+        ("pipeline.model", camera_model if settings.cameras else "", "detect-faces"),
+        ("masks.model", settings.masks.model, "classify-masks"),
+        *(("forecast.networks", name, "forecast") for name in settings.forecast.networks),
+    ]
+    for field, name, task in wanted:
+        if name and (name not in packages or packages[name].manifest.task != task):
             raise SettingsInvalidError(
-                "Cameras need a face model: name one in pipeline.model.", field="pipeline.model"
+                f'{field}: There is no {_KINDS[task]} model "{name}" that can be used.', field=field
             )
-    for field, name in wanted.items():
-        if name and (name not in packages or packages[name].manifest.task != "detect-faces"):
-            raise SettingsInvalidError(
-                f'{field}: There is no face model "{name}" that can be used.', field=field
-            )
+    used = {name for _, name, _ in wanted if name} | found.packages.keys()
+    for name in used | (settings.models.override.keys() & packages.keys()):
+        for_model = settings.models.for_model(name)
+        if for_model.variant != AUTO:
+            _choose_variant(packages[name], for_model)
 
 
 def _choose_variant(package: Package, settings: ModelSettings) -> Variant:

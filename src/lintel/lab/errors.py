@@ -34,7 +34,10 @@ class AnnotationError(LabError, ValueError):
         path: The file of annotations, or the picture.
         field: Where in it, such as "row 7, box 2", or "".
         defect: What kind of problem it is.
+        split: Of the picture, where that is known, or "".
     """
+
+    split = ""
 
     def __init__(
         self,

@@ -162,9 +162,41 @@ def test_config_check_refuses_what_the_server_would_refuse(
             '[faces]\nmodel = ""\n[[cameras]]\nname = "a"\n',
             "Cameras need a face model: name one in pipeline.model.",
         ),
+        (
+            '[[cameras]]\nname = "a"\nsource = "ftp://camera/1"\n',
+            "cameras[0].source: The source is written as none is: see cameras.source of `lintel"
+            " config show`.",
+        ),
+        (
+            '[[cameras]]\nname = "a"\nsource = "picamera:left"\n',
+            "cameras[0].source: The source is written as none is: see cameras.source of `lintel"
+            " config show`.",
+        ),
+        (
+            '[masks]\nmodel = "nope"\n',
+            'masks.model: There is no mask model "nope" that can be used.',
+        ),
+        (
+            '[forecast]\nnetworks = ["face"]\n',
+            'forecast.networks: There is no forecasting model "face" that can be used.',
+        ),
+        (
+            '[page]\nforecast_model = "nope"\n',
+            'page.forecast_model: There is no model "nope"; there are naive, seasonal-naive, drift,'
+            " exponential-smoothing, theta, xgboost, combination, forecast-lstm,"
+            " xgboost+forecast-lstm.",
+        ),
+        (
+            '[models.override.face]\nvariant = "nope"\n',
+            "The model face has no such variant; it has litert-int8.",
+        ),
+        (
+            '[mqtt]\nhost = "127.0.0.1"\npassword_file = "secret"\n',
+            "A password goes with a name: give mqtt.username, too.",
+        ),
     ],
 )
-def test_config_check_names_the_setting_that_keeps_cameras_from_their_work(
+def test_config_check_names_the_setting_that_keeps_a_device_from_its_work(
     run: Run, tmp_path: Path, text: str, told: str
 ) -> None:
     file = tmp_path / "lintel.toml"

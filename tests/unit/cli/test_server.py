@@ -214,7 +214,8 @@ def test_mutual_tls_is_spoken_with_a_certificate_and_its_key(
         tmp_path / "client.key",
     )
     assert run("stats", album, *trusting, *pair)[0] == 0
-    assert "does not answer" in run("stats", album, *trusting)[2]
+    refused = run("stats", album, *trusting)[2]
+    assert "see that it speaks TLS and that these certificates are its" in refused
     assert "together" in run("stats", album, *trusting, *pair[:2])[2]
     monkeypatch.setenv("LINTEL_ROOT_CERTIFICATES", str(tmp_path / "ca.pem"))
     monkeypatch.setenv("LINTEL_CLIENT_CERTIFICATE", str(tmp_path / "client.pem"))
@@ -238,6 +239,15 @@ def test_serve_says_where_and_how_to_try_it_and_stops_when_told(
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 0
+
+
+def test_serve_says_what_to_show_it(start: Start, tmp_path: Path) -> None:
+    config = tmp_path / "lintel.toml"
+    digest = hashlib.sha256(b"secret").hexdigest()
+    config.write_text(f'[[server.tokens]]\nname = "me"\nsha256 = "{digest}"\nroles = ["infer"]\n')
+    process = start("serve", "--listen", f"unix:{tmp_path}/socket", "--config", config)
+    assert process.stdout is not None
+    assert process.stdout.readline().endswith(b"socket --token-file FILE\n")
 
 
 def free_port() -> int:

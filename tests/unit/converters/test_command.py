@@ -100,6 +100,13 @@ def test_pictures_are_prepared_as_the_device_does_and_folders_are_classes(
         ("lenet.keras", ["--gate", "0"], "share of 1"),
         ("lenet.keras", ["--name", "Bad/Name"], "such as Bad-Name"),
         ("lenet.keras", ["--mean", "1,2"], "--mean takes"),
+        (
+            "lenet.keras",
+            ["--mean", "nan"],
+            "from -1,000,000 to 1,000,000",
+        ),
+        ("lenet.keras", ["--scale", "inf"], "--scale takes"),
+        ("lenet.keras", ["--scale", "0"], "--scale must not be 0"),
         ("lenet.keras", ["--shape", "8,8,1"], "a --shape that fits"),
         ("trees.ubj", ["--variant", "litert-int8"], "float32 only"),
     ],

@@ -25,7 +25,7 @@ from lintel.edge.cameras.pipelines import jetson_pipeline, own_pipeline, rtsp_pi
 from lintel.edge.cameras.replay import ReplayCamera
 from lintel.edge.cameras.synthetic import SyntheticCamera
 from lintel.edge.config.cameras import Camera as CameraSettings
-from lintel.edge.errors import LintelError
+from lintel.edge.errors import LintelError, SettingsInvalidError
 
 _NUMBERED = re.compile(r"(picamera|jetson)(?::(\d))?")
 _DEVICE = re.compile(r"(?:v4l2:)?(/dev/.+)")
@@ -35,8 +35,10 @@ def check_source(settings: CameraSettings) -> None:
     """Checks what can be told of a source without opening it.
 
     Raises:
-        SettingsInvalidError: The address is none, or the file of credentials cannot be read.
+        SettingsInvalidError: The source is written as none is, or the file of credentials cannot
+            be read.
     """
+    _check_kind(settings.source)
     if is_address(settings.source):
         split_credentials(settings.source, settings.credentials_file)
     elif settings.credentials_file:
@@ -54,6 +56,7 @@ def open_camera(settings: CameraSettings) -> Camera:
         SettingsInvalidError: The source, or the file of credentials, is wrong.
     """
     source = settings.source
+    _check_kind(source)
     if is_address(source):
         return _open_address(settings)
     if numbered := _NUMBERED.fullmatch(source):
@@ -64,6 +67,21 @@ def open_camera(settings: CameraSettings) -> Camera:
         pipeline = own_pipeline(source.removeprefix("gstreamer:"))
         return open_gstreamer(settings, pipeline, "gstreamer")
     return _NAMED.get(source, ReplayCamera)(settings)
+
+
+def _check_kind(source: str) -> None:
+    """Refuses what looks like a kind of source and is none, and would be taken for a clip."""
+    kind = source.partition(":")[0]
+    is_wrong = "://" in source and not is_address(source) and kind != "gstreamer"
+    if kind in {"picamera", "jetson"}:
+        is_wrong = _NUMBERED.fullmatch(source) is None
+    elif kind == "v4l2":
+        is_wrong = _DEVICE.fullmatch(source) is None
+    if is_wrong:
+        raise SettingsInvalidError(
+            "The source is written as none is: see cameras.source of `lintel config show`.",
+            field="source",
+        )
 
 
 def _open_numbered(settings: CameraSettings, kind: str, number: int) -> Camera:

@@ -104,6 +104,10 @@ class MqttDestination:
                 "The host of the MQTT broker is no name of a machine.", field="mqtt.host"
             ) from error
         client = Client(CallbackAPIVersion.VERSION2, client_id=settings.client_id)
+        if settings.password_file and not settings.username:
+            raise SettingsInvalidError(
+                "A password goes with a name: give mqtt.username, too.", field="mqtt.username"
+            )
         if settings.username:
             password = read_first_line(settings.password_file, "mqtt.password_file")
             client.username_pw_set(settings.username, password.decode(errors="replace") or None)

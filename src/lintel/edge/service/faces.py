@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 
 from lintel.edge.service import messages
-from lintel.edge.workbench import DetectionOptions, EncodedImage, RawImage, Workbench
+from lintel.edge.workbench import EncodedImage, RawImage, Workbench
 from lintel.v1 import face_pb2, face_pb2_grpc
 
 
@@ -25,7 +25,8 @@ class FaceServicer(face_pb2_grpc.FaceServiceServicer):
         self, request: face_pb2.DetectFacesRequest, context: grpc.ServicerContext
     ) -> face_pb2.DetectFacesResponse:
         """Finds the faces of every picture."""
-        detection = self._read_detection(request.detection)
+        detection = messages.read_detection(request.detection)
+        self._workbench.check_face_model(detection)
 
         def work(image: EncodedImage | RawImage, _index: int) -> face_pb2.DetectFacesResult:
             result = self._workbench.detect(image, detection)
@@ -44,8 +45,10 @@ class FaceServicer(face_pb2_grpc.FaceServiceServicer):
         self, request: face_pb2.BlurFacesRequest, context: grpc.ServicerContext
     ) -> face_pb2.BlurFacesResponse:
         """Destroys the faces of every picture."""
-        detection = self._read_detection(request.detection)
         cover = messages.read_cover(request.blur)
+        detection = messages.read_detection(request.detection)
+        if not cover.whole_frame:
+            self._workbench.check_face_model(detection)
         output = messages.read_output(request.output)
 
         def work(image: EncodedImage | RawImage, _index: int) -> face_pb2.BlurFacesResult:
@@ -67,8 +70,3 @@ class FaceServicer(face_pb2_grpc.FaceServiceServicer):
             lambda error: face_pb2.BlurFacesResult(error=error),
         )
         return face_pb2.BlurFacesResponse(results=results)
-
-    def _read_detection(self, message: face_pb2.DetectionOptions) -> DetectionOptions:
-        detection = messages.read_detection(message)
-        self._workbench.check_face_model(detection)
-        return detection

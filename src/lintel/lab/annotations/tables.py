@@ -234,25 +234,31 @@ def _collect(
     """Opens a picture and parses its rows; the boxes wait until the header is checked."""
     first = rows[0]
     cells = first.cells
+    split = to_split(cells.get("split", ""), path, first.field)
+
+    def tell(error: AnnotationError) -> None:
+        error.split = split
+        report(error)
+
     recorded = [to_side(cells.get(side) or "0", path, first.field) for side in ("width", "height")]
     collector = PictureCollector(
         picture_path(images, name, path, first.field),
         path,
-        report,
+        tell,
         field=first.field,
         recorded=(recorded[0], recorded[1]),
     )
     known: dict[str, Any] = {
         column: cells.get(column, "") for column in ("source", "group", "duplicate_of")
     }
-    known["split"] = to_split(cells.get("split", ""), path, first.field)
+    known["split"] = split
     known["whole_frame"] = _flag(first, "whole_frame", path)
     boxes: list[_Box] = []
     for row in rows:
         try:
             boxes += _read_row(row, first, sides, path)
         except AnnotationError as error:
-            report(error)
+            tell(error)
     return _Picture(collector, known, boxes)
 
 

@@ -61,6 +61,7 @@ def inspect(data: Path, report: Path | None, splits: tuple[str, ...], overwrite:
     ]
     if splits and not pictures:
         raise click.UsageError(f"There are no pictures of the split {', '.join(splits)}.")
+    errors = [error for error in errors if not splits or error.split in {"", *splits}]
     with click.progressbar(
         pictures, label="Looking at pictures", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:

@@ -17,9 +17,9 @@ def error_table(figures: Sequence[ModelFigures]) -> Table:
         (
             each.model,
             *(_number(value) for value in (each.mae, each.rmse)),
-            *(f"{value:.3f}" for value in (each.mase, each.rmsse)),
+            *(_thousandths(value) for value in (each.mase, each.rmsse)),
             f"{each.smape:.2f}",
-            *(f"{value:.3f}" for value in (each.relative,)),
+            _thousandths(each.relative),
         )
         for each in figures
     ]
@@ -77,6 +77,10 @@ def _number(value: float) -> str:
     if math.isnan(value):
         return "-"
     return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _thousandths(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "-"
 
 
 def _share(value: float) -> str:

@@ -111,6 +111,8 @@ def test_one_split_may_be_looked_at(run: Run, data_set: DataSet) -> None:
     data_set.add("b.jpg", scene(1), split="test")
     assert run("inspect", data_set.index, "--split", "test")[0] == 0
     assert run("inspect", data_set.index, "--split", "test", "--split", "train")[0] == 1
+    data_set.add("c.jpg", scene(3), split="train", box="90,20,10,100")
+    assert run("inspect", data_set.index, "--split", "test")[0] == 0
     status, _, err = run("inspect", data_set.index, "--split", "tset")
     assert (status, "no pictures of the split tset" in err) == (2, True)
 
