@@ -30,6 +30,7 @@ _SHORTEST_DAY_US = 22 * HOUR_US
 _SHORTEST_MONTH_US = 27 * DAY_US + _SHORTEST_DAY_US
 # Two points a month apart may be so many days apart as well.
 _MONTHS_NEEDED = 3
+_YEAR_MONTHS = 12
 _LONGEST_MONTH = 31
 # So many weekends without a value: a series of working days.
 _WEEKENDS = 2
@@ -45,9 +46,8 @@ def regularise(series: TimeSeries, zone: ZoneInfo, season_length: int = 0) -> Re
     Tried in turn: months of the time zone, months of UTC (dates are often sent as midnights of
     UTC; whichever begin at midnight come first), days of the two likewise, and steps of a fixed
     length, which is the greatest that all distances are multiples of. Months begin on the same
-    day, or on their last; three points tell them, and as many months are meant even where they
-    are all as long. Days are working days where two weekends or more have passed and none has a
-    value.
+    day, or on their last, and three points tell them. Days are working days where two weekends or
+    more have passed and none has a value.
 
     The season is the longest of the calendar's that the series has twice: of hours the day (their
     week is known to the models that can use it), of days the week, of months the year, of minutes
@@ -142,7 +142,8 @@ def _calendars(timestamps_us: Integers, zone: ZoneInfo) -> Iterator[Calendar]:
     distances = np.diff(timestamps_us)
     shortest = distances.min()
     if shortest >= _SHORTEST_MONTH_US and len(timestamps_us) >= _MONTHS_NEEDED:
-        yield from _by_zone(_months, timestamps_us, zone)
+        found = _by_zone(_months, timestamps_us, zone)
+        yield from (each for each in found if _are_meant(each, timestamps_us))
     if shortest >= _SHORTEST_DAY_US:
         yield from _by_zone(_days, timestamps_us, zone)
     step = int(np.gcd.reduce(distances))
@@ -180,6 +181,20 @@ def _months(timestamps_us: Integers, zone: ZoneInfo) -> Months:
         key=lambda each: (int((dates == np.minimum(each, lengths)).sum()), each),
     )
     return Months(zone, time_us, every, int(months[0]) % every, day)
+
+
+def _are_meant(months: Months, timestamps_us: Integers) -> bool:
+    """Returns whether points on months are not rather so many days apart.
+
+    Where all are as many days apart, as three months from the first of July on are, months are
+    meant if they are parts of years or years, and begin on one day of the month or on its last.
+    """
+    _, days = _split(timestamps_us, months.zone)
+    if len(np.unique(np.diff(days))) > 1:
+        return True
+    dates = days - first_days(months_of(days)) + 1
+    on_one_day = months.day == _LONGEST_MONTH or bool((dates == months.day).all())
+    return on_one_day and (len(months.periods) > 0 or months.every % _YEAR_MONTHS == 0)
 
 
 def _split(timestamps_us: Integers, zone: ZoneInfo) -> tuple[int, Integers]:
