@@ -6,7 +6,9 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import grpc
 import numpy as np
@@ -106,6 +108,16 @@ def test_gaps_working_days_and_quantiles_may_be(forecasts: Stub) -> None:
     assert passed == [120, 121, 122, 123, 126, 127]
     assert response.step_s == 0
     assert all(not step.quantiles for step in response.steps)
+
+
+def test_steps_may_be_months(forecasts: Stub) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    firsts = [datetime(2023 + month // 12, month % 12 + 1, 1, tzinfo=zone) for month in range(32)]
+    starts_us = [int(first.timestamp()) * 1_000_000 for first in firsts]
+    points = series_pb2.TimeSeries(timestamps_us=starts_us[:30], values=range(30))
+    response = ask(forecasts, history=points, horizon=2, model="naive", time_zone=zone.key)
+    assert [step.timestamp_us for step in response.steps] == starts_us[30:]
+    assert (response.step_s, response.season_length) == (0, 12)
 
 
 class TestStored:

@@ -175,9 +175,10 @@ def forecast(
     """Forecasts the steps after a series, and says how sure it is.
 
     FILE is text with a time and a number in every line, separated by commas, semicolons, tabs or
-    blanks, with or without a header. Times are ISO 8601; steps may be seconds, hours, days or
-    working days, with gaps. The CSV has the columns timestamp,mean and, for each level, lo and hi,
-    such as lo80,hi80. Only the model xgboost, and what it is part of, goes by regressors.
+    blanks, with or without a header. Times are ISO 8601; steps may be seconds, hours, days,
+    working days, weeks, months, quarters or years, with gaps. The CSV has the columns
+    timestamp,mean and, for each level, lo and hi, such as lo80,hi80. Only the model xgboost, and
+    what it is part of, goes by regressors.
     """
     if (file is None) == (stored is None):
         raise click.UsageError("Give either a FILE or a --series.")

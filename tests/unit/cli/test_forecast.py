@@ -6,8 +6,9 @@ import csv
 import io
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -52,6 +53,18 @@ def hours(tmp_path: Path) -> Path:
         lines.append(f"{moment:%Y-%m-%d %H:%M} {moment.hour}")
     path = tmp_path / "hours.txt"
     path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture
+def months(tmp_path: Path) -> Path:
+    """Makes a file of ten years, by the last days of their months; one of them has no value."""
+    firsts = [date(2015 + month // 12, month % 12 + 1, 1) for month in range(1, 121)]
+    ends = [first - timedelta(days=1) for first in firsts]
+    lines = [f"{end},{100 + end.year + 20 * (end.month in {7, 8, 12})}" for end in ends]
+    lines[40] = f"{ends[40]},"
+    path = tmp_path / "months.csv"
+    path.write_text("\n".join(["Month,Sold", *lines]))
     return path
 
 
@@ -100,6 +113,44 @@ def test_programs_get_nothing_but_csv(run: Run, place: list[str], prices: Path) 
     assert len(rows(ended.out)) == 1
     assert len(ended.out.splitlines()) == 2
     assert ended.err.startswith("Model naive: ")
+
+
+def test_ends_of_months_are_forecast(run: Run, place: list[str], months: Path) -> None:
+    ended = run("forecast", months, "--horizon", "14", "--csv", "-", *place)
+    assert ended.status == 0
+    steps = rows(ended.out)
+    # The file ends in December 2024.
+    assert [step["timestamp"] for step in steps[:4]] == [
+        *("2025-01-31", "2025-02-28", "2025-03-31", "2025-04-30")
+    ]
+    assert steps[-1]["timestamp"] == "2026-02-28"
+    means = [float(step["mean"]) for step in steps]
+    # Julys stand out: the season is the year.
+    assert means[6] - means[5] == pytest.approx(20, abs=3)
+
+
+def test_months_of_a_zone_are_dates_in_the_table(run: Run, months: Path) -> None:
+    command = ("forecast", months, "--horizon", "1", "--time-zone", "Europe/Berlin", *NAIVE)
+    assert run(*command).out.splitlines()[2].split()[0] == "2025-01-31"
+
+
+def test_moments_of_utc_may_be_months_of_a_zone(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "moments.csv"
+    firsts = [datetime(2025, month, 1, tzinfo=ZoneInfo("Europe/Berlin")) for month in range(1, 13)]
+    path.write_text("\n".join(f"{each.astimezone(UTC).isoformat()},1" for each in firsts))
+    command = ("forecast", path, "--horizon", "5", "--csv", "-", *NAIVE)
+    ended = run(*command, "--time-zone", "Europe/Berlin")
+    times = [step["timestamp"] for step in rows(ended.out)]
+    assert (times[0], times[4]) == ("2026-01-01T00:00+01:00", "2026-05-01T00:00+02:00")
+
+
+def test_a_month_that_is_wrong_is_told_by_its_line_and_in_days(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "months.csv"
+    path.write_text("\n".join(f"2026-{month:02}-{1 + (month == 4):02},1" for month in range(1, 9)))
+    ended = run("forecast", path, "--horizon", "1")
+    assert ended.status == 2
+    assert "months.csv, line 4: The timestamps must lie on regular steps" in ended.err
+    assert "is 32 days after the one before it, where most are 31 days." in ended.err
 
 
 def test_both_places_answer_alike(

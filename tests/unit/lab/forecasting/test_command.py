@@ -43,6 +43,16 @@ def test_it_tells_figures_and_writes_a_page_and_csv(file: Path, tmp_path: Path) 
     assert table.read_text().splitlines()[1].startswith("naive,2024-06-29,2024-06-29,1,")
 
 
+def test_months_are_told_as_dates(tmp_path: Path) -> None:
+    path = tmp_path / "months.csv"
+    path.write_text("\n".join(f"{2000 + i // 12}-{i % 12 + 1:02}-01,{i % 12}" for i in range(120)))
+    command = (path, "--last", "24", "--horizon", "12", "--models", "seasonal-naive")
+    done = run(*command, "--calibration", "12")
+    assert done.exit_code == 0, done.output
+    assert "120 values on 120 steps from 2000-01-01 to 2009-12-01" in done.stdout
+    assert "the first from 2008-01-01 on" in done.stdout
+
+
 def test_what_is_known_beforehand_is_taken_from_a_column(file: Path, tmp_path: Path) -> None:
     header, *lines = file.read_text().splitlines()
     thirds = [f"{line},{number % 3}" for number, line in enumerate(lines)]

@@ -21,8 +21,13 @@ def us(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
     return int(datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp()) * 1_000_000
 
 
+# Far apart, and around a change of clocks.
+FAR = st.integers(us(1950, 1, 1), us(2100, 1, 1))
+NEAR = st.integers(us(2024, 3, 8), us(2024, 4, 2))
+
+
 @given(
-    st.lists(st.integers(us(1950, 1, 1), us(2100, 1, 1)), min_size=1, max_size=20),
+    st.lists(FAR, min_size=1, max_size=20) | st.lists(NEAR, min_size=5, max_size=40),
     st.sampled_from(["Europe/Lisbon", "America/New_York", "Asia/Kathmandu", "UTC"]),
 )
 def test_clocks_show_what_the_library_says(moments: list[int], name: str) -> None:

@@ -118,7 +118,7 @@ class Forecast:
         model: Name of the model that was used.
         reason: Why that one: a sentence.
         backtest: How the models did on the history's own end; None where it is too short.
-        step_s: Length of a step in seconds; 0 for days of a time zone and for working days.
+        step_s: Length of a step in seconds; 0 for days of a time zone, working days and months.
         season_length: Steps of the season that was assumed; 1: none.
         time_zone: As asked for.
     """

@@ -14,6 +14,7 @@ _MINUTE_US = 60 * SECOND_US
 _WEEK_DAYS = 7
 _WORKING_DAYS = 5
 _YEAR_WEEKS = 52
+_YEAR_MONTHS = 12
 _EPOCH_DATE = np.datetime64("1970-01-01", "D")
 
 
@@ -26,7 +27,7 @@ class Calendar(Protocol):
 
     @property
     def step_s(self) -> float:
-        """Length of a step in seconds; 0 where they differ: days and working days."""
+        """Length of a step in seconds; 0 where they differ: days, working days, months."""
 
     @property
     def periods(self) -> tuple[int, ...]:
@@ -156,3 +157,84 @@ class WorkingDays:
         dates = np.busday_offset(_EPOCH_DATE, positions)
         days = (dates - _EPOCH_DATE).astype(np.int64)
         return to_utc(days * DAY_US + self.time_us, self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Months:
+    """Months of a time zone; or every so many of them, such as quarters and years.
+
+    Attributes:
+        zone: Whose months.
+        time_us: When a step begins, in microseconds since midnight as clocks show it.
+        every: Months from one step to the next.
+        phase: Step 0 is so many months after January 1970.
+        day: On which day of the month a step begins, from 1: on the last where there is no such
+            day, so that with 31 months begin on their last day.
+    """
+
+    zone: ZoneInfo
+    time_us: int = 0
+    every: int = 1
+    phase: int = 0
+    day: int = 1
+
+    @property
+    def step_s(self) -> float:
+        """See Calendar."""
+        return 0.0
+
+    @property
+    def periods(self) -> tuple[int, ...]:
+        """See Calendar: the year, where steps divide it."""
+        steps, rest = divmod(_YEAR_MONTHS, self.every)
+        return (steps,) if steps > 1 and rest == 0 else ()
+
+    def positions(self, timestamps_us: Integers) -> Integers:
+        """See Calendar."""
+        days = (to_local(timestamps_us, self.zone) - self.time_us) // DAY_US
+        months = months_of(days)
+        # What lies before the day belongs to the month before.
+        months -= days < self._days(months)
+        return (months - self.phase) // self.every
+
+    def timestamps_us(self, positions: Integers) -> Integers:
+        """See Calendar."""
+        days = self._days(positions * self.every + self.phase)
+        return to_utc(days * DAY_US + self.time_us, self.zone)
+
+    def _days(self, months: Integers) -> Integers:
+        """Returns on which days steps begin that begin in months."""
+        return first_days(months) + np.minimum(self.day, lengths_of_months(months)) - 1
+
+
+def months_of(days: Integers) -> Integers:
+    """Returns in which months days lie.
+
+    Args:
+        days: int64 (N,), days since 1970-01-01.
+
+    Returns:
+        int64 (N,), months since January 1970.
+    """
+    return (_EPOCH_DATE + days).astype("datetime64[M]").astype(np.int64)
+
+
+def first_days(months: Integers) -> Integers:
+    """Returns the first days of months; the opposite of `months_of`.
+
+    Args:
+        months: int64 (N,), months since January 1970.
+
+    Returns:
+        int64 (N,), days since 1970-01-01.
+    """
+    return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+
+
+def lengths_of_months(months: Integers) -> Integers:
+    """Returns how many days months have.
+
+    Args:
+        months: int64 (N,), months since January 1970.
+    """
+    return first_days(months + 1) - first_days(months)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from lintel.edge.errors import InvalidArgumentError
-from lintel.edge.tasks.forecast.calendars import Calendar, Days, FixedSteps, WorkingDays
+from lintel.edge.tasks.forecast.calendars import (
+    Calendar,
+    Days,
+    FixedSteps,
+    Months,
+    WorkingDays,
+    first_days,
+    lengths_of_months,
+    months_of,
+)
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries, TimeSeries
 from lintel.edge.tasks.forecast.zones import DAY_US, HOUR_US, SECOND_US, Integers, to_local
 
@@ -17,23 +27,31 @@ MAXIMUM_SEASON_LENGTH = 10_000
 # days a week has a value at one hour in four.
 _LEAST_KNOWN_SHARE = 0.1
 _SHORTEST_DAY_US = 22 * HOUR_US
+_SHORTEST_MONTH_US = 27 * DAY_US + _SHORTEST_DAY_US
+# Two points a month apart may be so many days apart as well.
+_MONTHS_NEEDED = 3
+_YEAR_MONTHS = 12
+_LONGEST_MONTH = 31
 # So many weekends without a value: a series of working days.
 _WEEKENDS = 2
 _SEASONS_NEEDED = 2
 _SATURDAY = 5
 
+_DayCalendar = TypeVar("_DayCalendar", bound=Days | WorkingDays | Months)
+
 
 def regularise(series: TimeSeries, zone: ZoneInfo, season_length: int = 0) -> RegularSeries:
     """Finds the calendar and the season of a series, and puts its values on the calendar.
 
-    Tried in turn: days of the time zone, days of UTC (dates are often sent as midnights of UTC;
-    whichever begin at midnight come first), and steps of a fixed length, which is the greatest
-    that all distances are multiples of. Days are working days where two weekends or more have
-    passed and none has a value.
+    Tried in turn: months of the time zone, months of UTC (dates are often sent as midnights of
+    UTC; whichever begin at midnight come first), days of the two likewise, and steps of a fixed
+    length, which is the greatest that all distances are multiples of. Months begin on the same
+    day, or on their last, and three points tell them. Days are working days where two weekends or
+    more have passed and none has a value.
 
     The season is the longest of the calendar's that the series has twice: of hours the day (their
-    week is known to the models that can use it), of days the week, of minutes the day where there
-    are two, else the hour.
+    week is known to the models that can use it), of days the week, of months the year, of minutes
+    the day where there are two, else the hour.
 
     Args:
         series: The points.
@@ -86,42 +104,105 @@ def _find_calendar(timestamps_us: Integers, zone: ZoneInfo) -> Calendar:
     distances = np.diff(timestamps_us)
     lengths, counts = np.unique(distances, return_counts=True)
     usual = int(lengths[counts.argmax()])
-    # The distances have a common step, or else one of them is no multiple of the usual.
-    odd = np.flatnonzero(distances % usual)
-    index = int(odd[0] if len(odd) else distances.argmax()) + 1
+    index = _odd_one(timestamps_us, zone, usual)
     raise InvalidArgumentError(
-        f"The timestamps must lie on regular steps of a second or more, at least one in ten with a "
-        f"value: timestamp {index} is {distances[index - 1] / SECOND_US:g} seconds after the one "
-        f"before it, where most are {usual / SECOND_US:g}.",
+        "The timestamps must lie on regular steps, of a second or more, of days or of months, at "
+        f"least one in ten with a value: timestamp {index} is {_tell(int(distances[index - 1]))} "
+        f"after the one before it, where most are {_tell(usual)}.",
         field=f"timestamps_us[{index}]",
     )
+
+
+def _odd_one(timestamps_us: Integers, zone: ZoneInfo, usual_us: int) -> int:
+    """Returns the index of the first point that does not lie where most do, at least 1."""
+    distances = np.diff(timestamps_us)
+    if usual_us >= _SHORTEST_MONTH_US:
+        # Months differ in length: their distances do not tell which of them is wrong.
+        for calendar in _by_zone(_months, timestamps_us, zone):
+            begins = calendar.timestamps_us(calendar.positions(timestamps_us))
+            odd = np.flatnonzero(begins != timestamps_us)
+            if len(odd) < len(timestamps_us) / 2:
+                return max(int(odd[0]), 1) if len(odd) else int(distances.argmax()) + 1
+    # The distances have a common step, or else one of them is no multiple of the usual.
+    odd = np.flatnonzero(distances % usual_us)
+    return int(odd[0] if len(odd) else distances.argmax()) + 1
+
+
+def _tell(length_us: int) -> str:
+    """Tells a length of time in the largest unit that it is a multiple of."""
+    for unit_us, unit in ((DAY_US, "day"), (HOUR_US, "hour")):
+        if length_us % unit_us == 0:
+            count = length_us // unit_us
+            return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    return f"{length_us / SECOND_US:.15g} seconds"
 
 
 def _calendars(timestamps_us: Integers, zone: ZoneInfo) -> Iterator[Calendar]:
     """Yields the calendars that the points may lie on."""
     distances = np.diff(timestamps_us)
-    if distances.min() >= _SHORTEST_DAY_US:
-        zones = dict.fromkeys((zone, ZoneInfo("UTC")))
-        # Days that begin at midnight are taken for days before those that do not.
-        yield from sorted(
-            (_days(timestamps_us, each) for each in zones), key=lambda each: each.time_us != 0
-        )
+    shortest = distances.min()
+    if shortest >= _SHORTEST_MONTH_US and len(timestamps_us) >= _MONTHS_NEEDED:
+        found = _by_zone(_months, timestamps_us, zone)
+        yield from (each for each in found if _are_meant(each, timestamps_us))
+    if shortest >= _SHORTEST_DAY_US:
+        yield from _by_zone(_days, timestamps_us, zone)
     step = int(np.gcd.reduce(distances))
     if step % SECOND_US == 0:
         yield FixedSteps(step, int(timestamps_us[0]) % step, zone)
 
 
+def _by_zone(
+    find: Callable[[Integers, ZoneInfo], _DayCalendar], timestamps_us: Integers, zone: ZoneInfo
+) -> list[_DayCalendar]:
+    """Returns what is found in a zone and in UTC: first that which begins at midnight."""
+    zones = dict.fromkeys((zone, ZoneInfo("UTC")))
+    found = (find(timestamps_us, each) for each in zones)
+    return sorted(found, key=lambda each: each.time_us != 0)
+
+
 def _days(timestamps_us: Integers, zone: ZoneInfo) -> Days | WorkingDays:
-    local_us = to_local(timestamps_us, zone)
-    times, counts = np.unique(local_us % DAY_US, return_counts=True)
-    time_us = int(times[counts.argmax()])
-    days = (local_us - time_us) // DAY_US
+    time_us, days = _split(timestamps_us, zone)
     every = int(np.gcd.reduce(np.diff(days))) or 1
     # 1970-01-01 was a Thursday: 3 with Monday as 0.
     at_weekends = ((days + 3) % 7 >= _SATURDAY).any()
     if every == 1 and not at_weekends and days[-1] - days[0] >= 7 * _WEEKENDS:
         return WorkingDays(zone, time_us)
     return Days(zone, time_us, every, int(days[0]) % every)
+
+
+def _months(timestamps_us: Integers, zone: ZoneInfo) -> Months:
+    time_us, days = _split(timestamps_us, zone)
+    months = months_of(days)
+    every = int(np.gcd.reduce(np.diff(months))) or 1
+    dates, lengths = days - first_days(months) + 1, lengths_of_months(months)
+    # That on which most steps begin; of days that are the last of all months, the largest.
+    day = max(
+        range(1, _LONGEST_MONTH + 1),
+        key=lambda each: (int((dates == np.minimum(each, lengths)).sum()), each),
+    )
+    return Months(zone, time_us, every, int(months[0]) % every, day)
+
+
+def _are_meant(months: Months, timestamps_us: Integers) -> bool:
+    """Returns whether points on months are not rather so many days apart.
+
+    Where all are as many days apart, as three months from the first of July on are, months are
+    meant if they are parts of years or years, and begin on one day of the month or on its last.
+    """
+    _, days = _split(timestamps_us, months.zone)
+    if len(np.unique(np.diff(days))) > 1:
+        return True
+    dates = days - first_days(months_of(days)) + 1
+    on_one_day = months.day == _LONGEST_MONTH or bool((dates == months.day).all())
+    return on_one_day and (len(months.periods) > 0 or months.every % _YEAR_MONTHS == 0)
+
+
+def _split(timestamps_us: Integers, zone: ZoneInfo) -> tuple[int, Integers]:
+    """Returns the time of day at which most steps begin, and the days on which all do."""
+    local_us = to_local(timestamps_us, zone)
+    times, counts = np.unique(local_us % DAY_US, return_counts=True)
+    time_us = int(times[counts.argmax()])
+    return time_us, (local_us - time_us) // DAY_US
 
 
 def _find_season(calendar: Calendar, length: int, season_length: int) -> int:

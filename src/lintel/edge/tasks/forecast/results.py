@@ -90,7 +90,7 @@ class Forecast:
         model: Name of the model that was used.
         reason: Why that one: a sentence.
         backtest: How the models did; None where the history is too short for one.
-        step_s: Length of a step in seconds; 0 for days and working days.
+        step_s: Length of a step in seconds; 0 for days, working days and months.
         season_length: Steps of the season that was assumed; 1: none.
     """
 

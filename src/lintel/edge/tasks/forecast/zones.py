@@ -16,6 +16,7 @@ Integers = NDArray[np.int64]
 SECOND_US = 1_000_000
 HOUR_US = 3_600 * SECOND_US
 DAY_US = 24 * HOUR_US
+_FAR_APART_DAYS = 14
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCAL_EPOCH = datetime(1970, 1, 1)
 
@@ -70,8 +71,11 @@ def _offsets_us(timestamps_us: Integers, zone: ZoneInfo) -> Integers:
     if zone.key == "UTC" or not len(timestamps_us):
         return np.zeros_like(timestamps_us)
     days = timestamps_us // DAY_US
-    first = int(days.min())
-    table = _daily_offsets_us(zone, first, int(days.max()) + 1)
+    first, last = int(days.min()), int(days.max())
+    if len(days) * _FAR_APART_DAYS < last - first:
+        # Of months: a table of all days would take longer than to ask for each.
+        return np.array([_offset_us(each, zone) for each in timestamps_us.tolist()], np.int64)
+    table = _daily_offsets_us(zone, first, last + 1)
     offsets: Integers = table[days - first]
     # Of the days in which clocks change, each moment is asked for.
     for index in np.flatnonzero(offsets != table[days - first + 1]):
