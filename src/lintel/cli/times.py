@@ -61,6 +61,9 @@ def parse_time(cell: str) -> tuple[TimeStyle, datetime] | None:
     if not re.match(r"\d{4}-", cell):
         return None
     try:
+        if re.fullmatch(r"\d{4}-\d{2}", cell):
+            # A month, as tables of months have it.
+            cell = f"{cell}-01"
         if len(cell) <= 10:
             return TimeStyle.DATE, datetime.combine(date.fromisoformat(cell), time())
         moment = datetime.fromisoformat(cell)

@@ -65,6 +65,12 @@ def test_cells_may_be_separated_in_many_ways(read: Read, text: str) -> None:
     assert table.style is TimeStyle.DATE
 
 
+def test_months_may_be_written_without_a_day(read: Read) -> None:
+    table = read("Month,Value\n2026-07,1.5\n2026-08,2\n")
+    assert moments(table) == ["2026-07-01 00:00+00:00", "2026-08-01 00:00+00:00"]
+    assert table.style is TimeStyle.DATE
+
+
 def test_the_column_is_found_or_named(read: Read) -> None:
     text = "Date,Open,High,Close\n2026-07-01,1,2,3\n2026-07-02,4,5,6\n"
     assert (read(text).values, read(text).column) == ([3, 6], "Close")
