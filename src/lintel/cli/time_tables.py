@@ -67,8 +67,8 @@ def read_time_table(
     """Reads a series from a text file, and what else the file tells of its times.
 
     Cells are separated by commas, semicolons, tabs or blanks, with or without a header. Times are
-    ISO 8601: dates, months, local times, or times with their offset from UTC. A cell without a value is a
-    gap; where commas do not separate cells, they may stand for the decimal point.
+    ISO 8601: months, dates, local times, or times with their offset from UTC. A cell without a
+    value is a gap; where commas do not separate cells, they may stand for the decimal point.
 
     Args:
         path: The file.
