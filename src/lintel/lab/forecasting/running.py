@@ -251,6 +251,6 @@ def _check_length(series: RegularSeries, forecaster: Forecaster, protocol: Proto
         needed = forecaster.shortest(series, protocol.horizon)
         raise LabError(
             f"The model {forecaster.name} needs {needed} steps before the first forecast, and there"
-            f" are {_steps_before(series, protocol)}: give fewer --origins, a smaller --calibration, or other"
-            " --models."
+            f" are {_steps_before(series, protocol)}: give fewer --origins, a smaller"
+            " --calibration, or other --models."
         )
