@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import itertools
 import json
 import logging
 import re
@@ -41,11 +42,12 @@ SILL = {"name": "sill", "start": [0, 0.5], "end": [1, 0.5], "inside": [0.5, 1]}
 
 @pytest.fixture
 def start_door(start_device: Callable[..., DeviceServer], tmp_path: Path) -> StartDoor:
-    """Starts a device with cameras and a page on a free port."""
+    """Starts a device with cameras and a page on a free port, and a file of events of its own."""
+    numbers = itertools.count()
 
     def start(*cameras: dict[str, Any], **tables: Any) -> DeviceServer:
         page = {"address": "127.0.0.1:0", **tables.pop("page", {})}
-        pipeline = {"model": "face-320", "events_path": f"{tmp_path}/events.jsonl"}
+        pipeline = {"model": "face-320", "events_path": f"{tmp_path}/{next(numbers)}.jsonl"}
         tree = {"cameras": list(cameras), "pipeline": pipeline, "page": page, **tables}
         return start_device(tree)
 

@@ -55,6 +55,12 @@ def test_a_file_is_read_and_the_environment_overrides_it(tmp_path: Path) -> None
         ({"blur": {"method": "smear"}}, "blur.method", "gaussian"),
         ({"faces": {"min_score": 1.5}}, "faces.min_score", "<= 1"),
         ({"models": {"override": {"a": {"thread": 1}}}}, "models.override.a.thread", "threads"),
+        (
+            {"models": {"override": {"face-haar": {"pool_size": -1}}}},
+            "models.override.face-haar.pool_size",
+            "setting models.override.face-haar.pool_size is wrong",
+        ),
+        ({"models": {"override": {"a": 1}}}, "models.override.a", "object"),
         ({"server": {"tokens": [{**TOKEN, "sha256": "x"}]}}, "server.tokens[0].sha256", ""),
         ({"server": {"tokens": [{**TOKEN, "role": []}]}}, "server.tokens[0].role", "roles"),
     ],

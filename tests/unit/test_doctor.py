@@ -202,6 +202,16 @@ def test_a_broken_package_is_a_failure_and_the_others_are_well(tmp_path: Path) -
     assert models(tree) == [Outcome.OK, Outcome.FAILURE]
 
 
+@pytest.mark.parametrize("name", ["face", "mask"])
+def test_a_variant_that_is_none_is_mended_in_the_settings(name: str) -> None:
+    tree = {"models": {"override": {name: {"variant": "none-such"}}}}
+    failure = next(
+        finding for finding in doctor.look_at_models(parse(tree)) if finding[0] is Outcome.FAILURE
+    )
+    assert f"models.override.{name}.variant" in failure[1]
+    assert failure[2:] == ("Mend the settings.",)
+
+
 def test_a_mask_model_is_loaded_and_run(tmp_path: Path) -> None:
     write_mask_package(tmp_path, "door-mask")
     tree = {"models": {"directory": str(tmp_path)}, "masks": {"model": "door-mask"}}

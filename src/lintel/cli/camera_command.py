@@ -10,7 +10,7 @@ import click
 from lintel.cli.engines import BlurChoices, Engine
 from lintel.cli.files import FileFailedError, refuse_existing, whole_file
 from lintel.cli.names import counted, shown
-from lintel.cli.options import config_option, load_settings, overwrite_option
+from lintel.cli.options import config_option, load_settings, on_command_line, overwrite_option
 from lintel.terminal import FAILED
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ def cameras(
 
     NAMES are those of the settings; without any, all are tested.
     """
+    if overwrite and snapshot is None:
+        raise click.UsageError("--overwrite is for a --snapshot: nothing else writes files.")
+    if on_command_line("frames") and not is_test and snapshot is None:
+        raise click.UsageError("--frames is for --test and --snapshot: give one of them, too.")
     settings = load_settings(config)
     chosen = _choose(settings, names, source)
     if not is_test and snapshot is None:

@@ -47,13 +47,16 @@ def read_secret(path: Path) -> str:
     """Reads a secret from a file, without the line end that editors leave.
 
     Raises:
-        FileFailedError: It cannot be read, or is no text.
+        FileFailedError: It cannot be read, is no text, or is empty.
     """
     try:
-        return path.read_text("utf-8").strip()
+        secret = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise FileFailedError(f"{shown(str(path))} cannot be read: {reason}.") from error
+    if not secret:
+        raise FileFailedError(f"{shown(str(path))} is empty.")
+    return secret
 
 
 @contextmanager
@@ -112,8 +115,10 @@ def refuse_existing(target: Path, *, overwrite: bool) -> None:
     """Refuses to write where a file is, before any work is done for it.
 
     Raises:
-        FileFailedError: It is there already, and is not to be overwritten.
+        FileFailedError: It is there already, and is not to be overwritten; or it is a folder.
     """
+    if os.path.isdir(target):  # noqa: PTH112 - Path.is_dir raises where it may not look
+        raise FileFailedError(f"{shown(str(target))} is a folder: name a file.")
     if not overwrite and os.path.lexists(target):
         raise _exists(target)
 

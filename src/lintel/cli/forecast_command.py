@@ -131,7 +131,7 @@ Examples:
     default="80,95",
     show_default=True,
     callback=_read_levels,
-    help="Intervals, in percent.",
+    help="Intervals, in percent, whole or not, such as 99.5.",
 )
 @click.option(
     "--csv",

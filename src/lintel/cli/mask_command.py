@@ -12,6 +12,7 @@ import click
 from lintel.cli import sheets
 from lintel.cli.boxes import GivenBoxes, read_boxes
 from lintel.cli.engines import Engine, JudgedFace, MaskChoices
+from lintel.cli.files import make_folder
 from lintel.cli.listing import csv_option, list_results
 from lintel.cli.names import counted, shown
 from lintel.cli.options import number_option, overwrite_option, pictures_argument, place_options
@@ -94,6 +95,8 @@ def masks(
     boxes = None if boxes_file is None else read_boxes(boxes_file)
     if boxes is not None:
         boxes.check(found.pictures)
+    if annotate is not None:
+        make_folder(annotate)
     work = _Work(choices, boxes, output, show_faces)
     sheet = sheets.mask_sheet()
     batch = list_results(sheet, work, found, csv_file, overwrite=overwrite, place=options)

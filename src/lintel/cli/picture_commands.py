@@ -101,6 +101,10 @@ def blur(
     choices = BlurChoices(
         **{field.name: options.pop(field.name) for field in dataclasses.fields(BlurChoices)}
     )
+    if choices.whole_frame and choices.min_score is not None:
+        raise click.UsageError(
+            "--min-score is for faces that are looked for: leave it out with --whole-frame."
+        )
     output = PictureOutput(out, overwrite, SUFFIX_OF_FORMAT.get(choices.output_format or "", ""))
     found = find_pictures(pictures, leave_out=out)
     output.check(found.pictures)

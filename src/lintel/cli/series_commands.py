@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from lintel import terminal
 from lintel.cli import sheets
 from lintel.cli.extras import require
 from lintel.cli.files import refuse_existing, whole_file
@@ -122,7 +123,7 @@ def record(
     if counts_file is None:
         if column:
             raise click.UsageError("--column is for a --file.")
-        at_us = parse_moment(moment, zone) if moment else 0
+        at_us = parse_moment(moment, zone, "--at") if moment else 0
         points, key = [Point(at_us, count or 0.0)], ""
     else:
         if moment:
@@ -187,9 +188,12 @@ def export(
             refuse_existing(file, overwrite=overwrite)
     if parquet_file is not None:
         require("pyarrow", "parquet", "Parquet files")
-    bounds_us = [parse_moment(bound, UTC) if bound else 0 for bound in (start, end)]
+    start_us = parse_moment(start, UTC, "--start") if start else 0
+    end_us = parse_moment(end, UTC, "--end") if end else 0
+    if start and end and start_us >= end_us:
+        raise click.UsageError("--end must be later than --start.")
     with open_series_engine(**place) as engine:
-        stretch = engine.read(name, resolution, *bounds_us)
+        stretch = engine.read(name, resolution, start_us, end_us)
     if parquet_file is not None:
         _write_parquet(stretch, parquet_file, overwrite=overwrite)
         return
@@ -207,8 +211,9 @@ Example:
 @place_options
 def delete(name: str, yes: bool, **place: Any) -> None:
     """Forgets a series and everything in it."""
-    if not yes:
-        click.confirm(f"Delete the series {name} for good?", abort=True, err=True)
+    if not yes and not click.confirm(f"Delete the series {name} for good?", err=True):
+        click.echo("Nothing was deleted.", err=True)
+        raise click.exceptions.Exit(terminal.INTERRUPTED)
     with open_series_engine(**place) as engine:
         engine.delete(name)
     click.echo(f"{name} is deleted.")

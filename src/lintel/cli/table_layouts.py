@@ -103,6 +103,11 @@ def find_layout(
         chosen = [_find(column, others, name)]
     else:
         left = [cell for cell in others if cell not in known]
+        if not left:
+            raise FileFailedError(
+                f"{name}: --regressor names {listed(list(known))}, and no column is left for the"
+                " values."
+            )
         usual = [cell for cell in left if cell.casefold() in _USUAL_COLUMNS]
         chosen = left if len(left) == 1 else usual
     if len(chosen) != 1:

@@ -34,12 +34,13 @@ class TimeStyle(Enum):
         return moment.replace(tzinfo=None).isoformat(" ", timespec)
 
 
-def parse_moment(text: str, zone: tzinfo) -> int:
+def parse_moment(text: str, zone: tzinfo, option: str) -> int:
     """Reads a time in ISO 8601.
 
     Args:
         text: A date, a local time, or a time with its offset from UTC.
         zone: Of a time that does not tell its own.
+        option: Which holds it, for messages.
 
     Returns:
         Microseconds since 1970 UTC.
@@ -49,7 +50,8 @@ def parse_moment(text: str, zone: tzinfo) -> int:
     """
     parsed = parse_time(text)
     if parsed is None:
-        raise click.BadParameter(f"{abridged(text)} is no time; {HOW_TIMES_ARE_WRITTEN}.")
+        problem = f"{abridged(text)} is no time; {HOW_TIMES_ARE_WRITTEN}."
+        raise click.BadParameter(problem, param_hint=option)
     moment = parsed[1]
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
     return (aware - EPOCH) // MICROSECOND

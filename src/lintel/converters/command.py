@@ -33,6 +33,7 @@ could not be carried out and nothing was written, 130 interrupted.""",
 @click.option(
     "--calibrate",
     type=click.Path(path_type=Path),
+    required=True,
     metavar="DATA",
     help="Pictures in a folder (subfolders are classes) or a .npz file: a hundred or more.",
 )

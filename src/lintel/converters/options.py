@@ -43,11 +43,6 @@ def make_recipe(given: Mapping[str, Any]) -> tuple[Recipe, bool]:
     """
     model = given["model"]
     kind = identify(model)
-    if given["calibrate"] is None:
-        raise ConversionError(
-            "There is no data to calibrate and to verify with: give --calibrate with a folder of"
-            " pictures or a .npz file, a hundred examples or more."
-        )
     if not 0 < given["gate"] <= 1:
         raise ConversionError("The gate is a share of 1, such as 0.99 or 0.999.")
     variants = _variants(given, kind)

@@ -173,6 +173,10 @@ class SettingsInvalidError(LintelError):
     code = "FAILED_PRECONDITION"
     reason = "SETTINGS_INVALID"
 
+    def __str__(self) -> str:
+        """Returns the message, after the name of the setting where it does not tell it."""
+        return self.message if self.field in self.message else f"{self.field}: {self.message}"
+
 
 class InferenceFailedError(LintelError):
     """A model failed on this input. Nothing that depends on it is returned."""

@@ -45,15 +45,8 @@ def convert(
     try:
         return msgspec.convert(tree, kind)
     except msgspec.ValidationError as invalid:
-        where = _WHERE.match(str(invalid))
-        problem, name = where.group("problem", "path") if where else (str(invalid), "")
-        missing = _MISSING.match(problem)
-        if missing:
-            name = _join(name or "", missing[1])
-            problem = "it is required"
-        raise error(
-            f"The {noun} {name or 'tree'} is wrong: {problem}.", field=name or ""
-        ) from invalid
+        name, message = _told(invalid, "", noun)
+        raise error(message, field=name) from invalid
 
 
 def render(section: Struct) -> str:
@@ -74,7 +67,9 @@ def shorten(text: str) -> str:
 
 
 def _problems(value: Any, kind: Any, name: str, noun: str) -> Iterator[tuple[str, str]]:
-    """Yields what msgspec tells less well: unknown keys, and words that are not among the choices.
+    """Yields what msgspec tells less well.
+
+    That is unknown keys, words that are not among the choices, and where in a dict an item is.
 
     Yields:
         The path of the key, and a message.
@@ -92,11 +87,28 @@ def _problems(value: Any, kind: Any, name: str, noun: str) -> Iterator[tuple[str
     elif isinstance(value, Mapping) and isinstance(kind, type) and issubclass(kind, Struct):
         yield from _struct_problems(value, kind, name, noun)
     elif isinstance(value, Mapping) and get_origin(kind) is dict:
+        item_kind = get_args(kind)[1]
         for key, item in value.items():
-            yield from _problems(item, get_args(kind)[1], _join(name, key), noun)
+            yield from _problems(item, item_kind, _join(name, key), noun)
+            try:
+                msgspec.convert(item, item_kind)
+            except msgspec.ValidationError as invalid:
+                yield _told(invalid, _join(name, key), noun)
     elif isinstance(value, list) and get_origin(kind) is tuple and get_args(kind):
         for index, item in enumerate(value):
             yield from _problems(item, get_args(kind)[0], f"{name}[{index}]", noun)
+
+
+def _told(invalid: msgspec.ValidationError, prefix: str, noun: str) -> tuple[str, str]:
+    """Returns the path of the key at fault, below `prefix`, and a message."""
+    where = _WHERE.match(str(invalid))
+    problem, path = where.group("problem", "path") if where else (str(invalid), "")
+    name = _join(prefix, path) if path else prefix
+    missing = _MISSING.match(problem)
+    if missing:
+        name = _join(name, missing[1])
+        problem = "it is required"
+    return name, f"The {noun} {name or 'tree'} is wrong: {problem}."
 
 
 def _struct_problems(

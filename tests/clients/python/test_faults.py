@@ -254,7 +254,7 @@ def test_waiting_for_a_service_that_never_comes_ends(ask: Any, start_server: Any
     address = start_server(
         lambda server: health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     )
-    with pytest.raises(DeadlineExceededError):
+    with pytest.raises(DeadlineExceededError, match=r"was not serving within 0\.2 s"):
         ask(address, "wait_until_serving", 0.2, "lintel.v1.NoService")
 
 

@@ -108,6 +108,8 @@ def test_a_history_that_is_sent_is_forecast(ask: Ask, device: DeviceServer) -> N
     assert all(below <= above for below, above in zip(low, high, strict=True))
     assert forecast.quantile(0.9) == high
     with pytest.raises(ValueError, match=r"the quantile 0\.25 was not asked for"):
+        forecast.quantile(0.25)
+    with pytest.raises(ValueError, match="50 % was not asked for; asked for were: 80, 95"):
         forecast.interval(50)
     assert forecast.backtest is not None
     assert forecast.backtest.horizon == 6
@@ -156,6 +158,12 @@ def test_a_point_that_is_not_accepted_is_named(ask: Ask, device: DeviceServer) -
         (([datetime(2026, 1, 1)], [1]), {}, ValueError, r"history[0][0] must tell its time zone"),
         (([START], ["one"]), {}, TypeError, "history[1] must be numbers in a row"),
         (3, {}, TypeError, "history must be numbers in a row"),
+        (
+            "door",
+            {"regressors": {"holiday": [0.0]}},
+            TypeError,
+            "regressors['holiday'] must be a Regressor(history, future), not list",
+        ),
     ],
 )
 def test_an_argument_that_is_none_is_named(

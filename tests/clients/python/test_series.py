@@ -162,6 +162,14 @@ def test_a_resolution_that_is_none_is_named(ask: Ask, address: str) -> None:
         ask(address, "read_series", "door", resolution="week")
 
 
+@pytest.mark.parametrize("end", [NOON, date(2026, 3, 29)])
+def test_a_stretch_that_ends_before_it_starts_is_refused(
+    ask: Ask, address: str, end: datetime | date
+) -> None:
+    with pytest.raises(ValueError, match="end must be later than start"):
+        ask(address, "read_series", "door", start=NOON, end=end)
+
+
 def test_moments_come_in_many_kinds() -> None:
     noon_us = 1_774_778_430_000_000
     assert to_microseconds(NOON, "") == noon_us

@@ -210,7 +210,7 @@ def test_a_device_a_clip_or_a_camera_that_is_not_there_is_told(tmp_path: Path) -
     assert fault_of("/dev/video63") is Fault.GONE
     assert fault_of("v4l2:/dev/video63") is Fault.GONE
     assert fault_of(tmp_path / "none.mp4") is Fault.GONE
-    assert fault_of(tmp_path) is Fault.GONE
+    assert fault_of(tmp_path) is Fault.EMPTY
 
 
 def test_a_device_that_is_no_camera_cannot_be_opened() -> None:

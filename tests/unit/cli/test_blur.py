@@ -236,3 +236,13 @@ def test_options_out_of_range_are_refused(
     assert status == 2
     assert options[0] in err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_least_score_is_for_faces_that_are_looked_for(
+    run: Run, album: Path, tmp_path: Path
+) -> None:
+    options = ("--whole-frame", "--min-score", "0.5")
+    status, _, err = run("blur", album, "--out", tmp_path / "out", *options)
+    assert status == 2
+    assert "leave it out with --whole-frame" in " ".join(err.split())
+    assert not (tmp_path / "out").exists()

@@ -115,3 +115,19 @@ def test_a_snapshot_shows_no_face(
     assert np.abs(seen[middle].astype(int) - face[middle]).mean() > 8
     assert run(*arguments).status == 2
     assert run(*arguments, "--overwrite").status == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--frames", "5"), "--frames is for --test and --snapshot"),
+        (("--overwrite",), "--overwrite is for a --snapshot"),
+        (("--test", "--overwrite"), "--overwrite is for a --snapshot"),
+    ],
+)
+def test_options_without_what_they_are_for_are_refused(
+    run: Run, options: tuple[str, ...], message: str
+) -> None:
+    status, _, err = run("cameras", "--source", "synthetic", *options)
+    assert status == 2
+    assert message in err

@@ -188,15 +188,33 @@ def test_config_check_refuses_what_the_server_would_refuse(
         ),
         (
             '[models.override.face]\nvariant = "nope"\n',
-            "The model face has no such variant; it has litert-int8.",
+            "models.override.face.variant: The model face has no such variant; it has litert-int8.",
         ),
         (
             '[mqtt]\nhost = "127.0.0.1"\npassword_file = "secret"\n',
             "A password goes with a name: give mqtt.username, too.",
         ),
+        (
+            '[models]\ndirectory = "/nope"\n',
+            "models.directory: The folder /nope of model packages cannot be read: No such file or"
+            " directory.",
+        ),
+        (
+            '[page]\nlanguages_directory = "/nope"\n',
+            "page.languages_directory: The folder /nope of languages cannot be read: No such file"
+            " or directory.",
+        ),
+        (
+            '[series]\ntime_zone = "Berlin"\n',
+            'series.time_zone: The time zone must be an IANA name, such as "Europe/Lisbon".',
+        ),
+        (
+            '[page]\naddress = "zzz"\n',
+            'page.address: The address "zzz" is neither HOST:PORT nor empty.',
+        ),
     ],
 )
-def test_config_check_names_the_setting_that_keeps_a_device_from_its_work(
+def test_config_check_names_the_setting_that_is_wrong(
     run: Run, tmp_path: Path, text: str, told: str
 ) -> None:
     file = tmp_path / "lintel.toml"

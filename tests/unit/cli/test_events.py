@@ -46,7 +46,7 @@ def test_cameras_and_kinds_can_be_chosen(run: Run, server: str) -> None:
     assert json.loads(ended.out)["camera"] == "yard"
     ended = run("events", "--camera", "moon", "--server", server)
     assert (ended.status, ended.out) == (2, "")
-    assert "no camera of that name" in ended.err
+    assert "no camera of that name; it has door, yard." in ended.err
 
 
 def test_following_ends_with_an_interrupt(start: Start, server: str) -> None:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from lintel.cli.files import FileFailedError, make_folder, read_picture, whole_file
+from lintel.cli.files import FileFailedError, make_folder, read_picture, refuse_existing, whole_file
 from lintel.edge.errors import ImageTooLargeError
 
 
@@ -40,6 +40,14 @@ def test_an_existing_file_is_kept(tmp_path: Path) -> None:
     ):
         raise AssertionError("nothing is to be done for it")
     assert target.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_is_no_place_for_a_file(tmp_path: Path, overwrite: bool) -> None:
+    with pytest.raises(FileFailedError, match="is a folder: name a file"):
+        refuse_existing(tmp_path, overwrite=overwrite)
+    with pytest.raises(FileFailedError, match=r"^\. is a folder"):
+        refuse_existing(Path(), overwrite=overwrite)
 
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:

@@ -343,6 +343,12 @@ def test_no_picture_is_annotated_onto_itself(run: Run, album: Path, face_jpeg: b
     assert (album / "b face.jpg").read_bytes() == face_jpeg
 
 
+def test_a_file_is_no_folder_for_annotated_pictures(run: Run, album: Path) -> None:
+    file = album / "b face.jpg"
+    status, out, err = run("masks", file, "--annotate", file)
+    assert (status, out, err) == (2, "", f"Error: {file} is not a folder.\n")
+
+
 def test_pictures_that_fail_have_no_row_and_no_picture(
     run: Run, album: Path, tmp_path: Path, damaged_jpeg: bytes
 ) -> None:

@@ -117,6 +117,8 @@ def test_what_is_deleted_is_asked_for(
     assert ended.status == status
     assert "Delete the series door for good?" in ended.err
     assert ("door" in run("series", "list", *place).out) == bool(status)
+    assert ("Nothing was deleted." in ended.err) == (answer == "n\n")
+    assert ("Interrupted." in ended.err) == (answer == "")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,10 @@ def test_what_is_deleted_is_asked_for(
         (("record", "door", "1", "--file", "x.csv"), "Give either a COUNT or a --file."),
         (("record", "door", "1", "--column", "Close"), "--column is for a --file."),
         (("record", "door", "--file", "x", "--at", "2026-07-01"), "--at is for a COUNT"),
-        (("record", "door", "1", "--at", "noon"), "noon is no time; write it as 2026-07-01"),
+        (
+            ("record", "door", "1", "--at", "noon"),
+            "Invalid value for --at: noon is no time; write it as 2026-07-01",
+        ),
         (("record", "door", "1", "--time-zone", "Berlin"), "Berlin is no time zone; write an IANA"),
         (("record", "Door", "1"), "The name of a series has 1 to 64"),
         (("record", "door", "--file", "nowhere.csv"), "nowhere.csv cannot be read"),
@@ -134,7 +139,12 @@ def test_what_is_deleted_is_asked_for(
         (("record", "door", "1", "--at", "2999-01-01"), "ahead of the device's clock"),
         (("export", "door"), "Give either --csv or --parquet."),
         (("export", "door", "--csv", "-", "--parquet", "x"), "Give either --csv or --parquet."),
-        (("export", "door", "--csv", "-", "--start", "noon"), "noon is no time"),
+        (("export", "door", "--csv", "-", "--start", "noon"), "for --start: noon is no time"),
+        (("export", "door", "--csv", "-", "--end", "noon"), "for --end: noon is no time"),
+        (
+            ("export", "door", "--csv", "-", "--start", "2026-01-02", "--end", "2026-01-01"),
+            "--end must be later than --start.",
+        ),
         (("export", "door", "--csv", "-"), "The device keeps no series of that name."),
     ],
 )

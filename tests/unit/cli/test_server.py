@@ -151,6 +151,7 @@ def test_a_server_that_goes_away_ends_the_command(
         (("--server", "127.0.0.1:1", "--root-certificates", "missing.pem"), "missing.pem cannot"),
         (("--server", "127.0.0.1:1", "--client-key", "/dev/null"), "--client-key must be in PEM"),
         (("--server", "127.0.0.1:1", "--token-file", "missing"), "missing cannot be read"),
+        (("--server", "127.0.0.1:1", "--token-file", "/dev/null"), "/dev/null is empty."),
         (("--server", "127.0.0.1:1", "--token-file", "a", "--token", "b"), "give one of them"),
     ],
 )

@@ -308,6 +308,11 @@ class TestRegressors:
         with pytest.raises(FileFailedError, match=message):
             read(text, column="Visitors", regressors=["Holiday", "Rain"])
 
+    def test_one_column_is_left_for_the_values(self, read: Read) -> None:
+        message = "--regressor names Close, and no column is left for the values"
+        with pytest.raises(FileFailedError, match=message):
+            read("Date,Close\n2026-07-01,1\n", regressors=["Close"])
+
     def test_the_values_cannot_be_one_of_them(self, read: Read) -> None:
         with pytest.raises(FileFailedError, match="Rain cannot be both the values and a regressor"):
             read(self.TEXT, column="Rain", regressors=["rain"])

@@ -13,6 +13,7 @@ class Fault(StrEnum):
     SETTINGS_WRONG = "SETTINGS_WRONG"
     NO_CAMERA = "NO_CAMERA"
     GONE = "GONE"
+    EMPTY = "EMPTY"
     ACCESS_DENIED = "ACCESS_DENIED"
     NOT_REACHABLE = "NOT_REACHABLE"
     CANNOT_OPEN = "CANNOT_OPEN"
@@ -41,6 +42,7 @@ _SENTENCES = {
     Fault.SETTINGS_WRONG: "The source of the camera, or its credentials_file, is wrong.",
     Fault.NO_CAMERA: "No camera is attached that answers.",
     Fault.GONE: "There is no such device, clip or folder.",
+    Fault.EMPTY: "The folder holds no picture and no clip.",
     Fault.ACCESS_DENIED: "The camera may not be opened by this user, or with these credentials.",
     Fault.NOT_REACHABLE: "Nothing answers at the address.",
     Fault.CANNOT_OPEN: "The camera cannot be opened.",
@@ -60,6 +62,7 @@ _HINTS = {
     " a pipeline without appsink; credentials_file is a file of USER:PASSWORD.",
     Fault.NO_CAMERA: "Attach one, or name a source.",
     Fault.GONE: "Plug the camera in, or correct its source.",
+    Fault.EMPTY: "Put pictures or clips into it, or correct the camera's source.",
     Fault.ACCESS_DENIED: "For /dev/video*, add your user to the group video and log in anew; for"
     " a network camera, check credentials_file.",
     Fault.NOT_REACHABLE: "Check address, port, cable and power.",

@@ -140,5 +140,5 @@ def _find(source: Path) -> list[Path]:
         raise CameraFailedError(Fault.GONE)
     found = [path for path in sorted(source.iterdir()) if is_clip(path) or _is_picture(path)]
     if not found:
-        raise CameraFailedError(Fault.GONE)
+        raise CameraFailedError(Fault.EMPTY)
     return found

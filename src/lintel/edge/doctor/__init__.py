@@ -67,7 +67,7 @@ def examine(path: Path | None = None) -> Iterator[Finding]:
     except LintelError as error:
         settings = parse({})
         hint = "Mend the file or the LINTEL_ variable; the rest was checked with the defaults."
-        yield Finding("Settings", Outcome.FAILURE, error.message, hint)
+        yield Finding("Settings", Outcome.FAILURE, str(error), hint)
     for check in CHECKS:
         try:
             for found in check.look(settings):

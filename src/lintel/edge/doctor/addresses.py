@@ -25,7 +25,7 @@ def look_at_addresses(settings: Settings) -> Findings:
         server_credentials(settings.server.tls)
     except LintelError as error:
         hint = "The server would not start: mend the settings."
-        yield Outcome.FAILURE, error.message, hint
+        yield Outcome.FAILURE, str(error), hint
         return
     for address in settings.server.listen:
         if address.startswith("unix:"):
@@ -122,7 +122,7 @@ def look_at_page(settings: Settings) -> Findings:
     try:
         open_languages(page)
     except LintelError as problem:
-        yield Outcome.FAILURE, problem.message, "The server would not start: mend the settings."
+        yield Outcome.FAILURE, str(problem), "The server would not start: mend the settings."
     address = page.address or DEFAULT_ADDRESS
     error = _listening_fails(address)
     if error is None:

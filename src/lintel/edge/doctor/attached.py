@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lintel.edge.config import Settings
 from lintel.edge.doctor.findings import Findings, Outcome
-from lintel.edge.errors import LintelError
+from lintel.edge.errors import LintelError, SettingsInvalidError
 
 
 def look_at_cameras(settings: Settings) -> Findings:
@@ -39,8 +39,12 @@ def look_at_models(settings: Settings) -> Findings:
     from lintel.edge.runtime import Runtime  # noqa: PLC0415
 
     hint = "Install the package anew, or name another in faces.model or masks.model."
+    mend = "Mend the settings."
     try:
         runtime = Runtime(settings, 1)
+    except SettingsInvalidError as error:
+        yield Outcome.FAILURE, str(error), mend
+        return
     except LintelError as error:
         yield Outcome.FAILURE, f"The face model {settings.faces.model}: {error.message}", hint
         return
@@ -53,7 +57,9 @@ def look_at_models(settings: Settings) -> Findings:
         yield Outcome.OK, f"{name} {version} runs on {model.backend} ({model.variant.name})."
     for name, problem in runtime.broken.items():
         where = f" ({problem.field})" if problem.field else ""
-        yield Outcome.FAILURE, f"{name} is not used: {problem.message}{where}", hint
+        is_setting = isinstance(problem, SettingsInvalidError)
+        message = f"{name} is not used: {problem.message}{where}"
+        yield Outcome.FAILURE, message, mend if is_setting else hint
     wanted = settings.masks.model
     if wanted and not runtime.judges_masks and wanted not in runtime.broken:
         message = f"There is no mask model {wanted}: masks are not judged."

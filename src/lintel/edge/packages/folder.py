@@ -129,7 +129,8 @@ def find_packages(directory: Path | None) -> FoundPackages:
         folders = sorted(path for path in directory.iterdir() if path.is_dir())
     except OSError as error:
         raise SettingsInvalidError(
-            "The folder of model packages cannot be read.", field="models.directory"
+            f"The folder {directory} of model packages cannot be read: {error.strerror}.",
+            field="models.directory",
         ) from error
     for folder in folders:
         if folder.name.startswith("."):

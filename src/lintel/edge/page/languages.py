@@ -136,7 +136,7 @@ def _further(directory: Path) -> list[Path]:
         files = sorted(path for path in directory.iterdir() if path.suffix == ".json")
     except OSError as error:
         raise SettingsInvalidError(
-            f"The folder of languages cannot be read: {error.strerror}.",
+            f"The folder {directory} of languages cannot be read: {error.strerror}.",
             field="page.languages_directory",
         ) from error
     if len(files) > _MOST_FILES:

@@ -128,7 +128,7 @@ class CameraServicer(camera_pb2_grpc.CameraServiceServicer):
         if not name:
             return next(iter(self._cameras.values()))
         if name not in self._cameras:
-            raise CameraNotFoundError("The device has no camera of that name.", field="camera")
+            raise messages.unknown_camera(self._cameras, "camera")
         return self._cameras[name]
 
     def _describe(self, camera: CameraPipeline) -> camera_pb2.Camera:

@@ -74,9 +74,7 @@ def _is_wanted(item: str, wanted: frozenset[str]) -> bool:
 def _read_cameras(request: event_pb2.StreamEventsRequest, door: DoorPipeline) -> frozenset[str]:
     for index, name in enumerate(request.cameras):
         if name not in door.cameras:
-            raise CameraNotFoundError(
-                "The device has no camera of that name.", field=f"cameras[{index}]"
-            )
+            raise messages.unknown_camera(door.cameras, f"cameras[{index}]")
     return frozenset(request.cameras)
 
 

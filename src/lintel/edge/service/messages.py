@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
 from lintel.edge.errors import (
+    CameraNotFoundError,
     InferenceFailedError,
     InvalidArgumentError,
     LintelError,
@@ -298,6 +299,18 @@ def choose(choices: dict[Any, Value], number: int, field: str) -> Value:
         allowed = ", ".join(str(int(known)) for known in choices)
         raise InvalidArgumentError(f"The value {number} is not one of {allowed}.", field=field)
     return choices[number]
+
+
+def unknown_camera(known: Iterable[str], field: str) -> CameraNotFoundError:
+    """Returns the error of a name that no camera has; whoever may ask so may list them too.
+
+    Args:
+        known: Names of the cameras that there are.
+        field: Where the name stands in the request.
+    """
+    return CameraNotFoundError(
+        f"The device has no camera of that name; it has {', '.join(known)}.", field=field
+    )
 
 
 def placed(field: str, read: Callable[[], Value]) -> Value:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lintel.cli.names import listed, shown
 from lintel.edge.packages import Package, Variant
 from lintel.lab.errors import LabError
 
 Tensor = NDArray[Any]
 Run = Callable[[Tensor], Tensor]
-
-_MOST_NAMES = 40
 
 
 def open_tensor(package: Package, variant: Variant, name: str) -> Run:
@@ -98,7 +97,5 @@ def _open_onnx(path: Path, name: str) -> Run:
 
 
 def _unknown(name: str, names: list[str]) -> LabError:
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return LabError(
-        f"The model has no tensor {name}; it has {', '.join(names[-_MOST_NAMES:])}{more}."
-    )
+    # The last are the nearest to the output, and the likeliest to be meant.
+    return LabError(f"The model has no tensor {shown(name)}; it has {listed(names[::-1])}.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lintel.cli.files import refuse_existing, whole_file
-from lintel.cli.names import shown
+from lintel.cli.names import listed, shown
 from lintel.cli.options import overwrite_option
 from lintel.lab.commands.report_option import report_option
 
@@ -50,11 +50,10 @@ stride_option = click.option(
 )
 models_option = click.option(
     "--models",
-    default="",
     metavar="A,B,...",
     help="Which to measure: drift, exponential-smoothing, theta, xgboost, combination, a model"
     " package, or the median of several, such as theta+xgboost; the naive ones always are. Default:"
-    " all but packages.",
+    " all but packages, as far as the history is long enough for them.",
 )
 refit_option = click.option(
     "--refit-every",
@@ -69,7 +68,7 @@ levels_option = click.option(
     default="80,95",
     show_default=True,
     metavar="P,P,...",
-    help="Intervals, in per cent of what comes.",
+    help="Intervals, in whole per cents of what comes.",
 )
 calibration_option = click.option(
     "--calibration",
@@ -140,7 +139,7 @@ def backtest(
     report: Path | None,
     csv_file: Path | None,
     overwrite: bool,
-    models: str,
+    models: str | None,
     **options: Any,
 ) -> None:
     """Measures forecasts by rolling origins: from many moments of the past, by what was known then.
@@ -151,8 +150,15 @@ def backtest(
     from lintel.lab.forecasting import report as reports  # noqa: PLC0415 - not for --help
     from lintel.lab.forecasting.models import make_forecasters  # noqa: PLC0415
     from lintel.lab.forecasting.reading import read_series  # noqa: PLC0415
-    from lintel.lab.forecasting.running import count_forecasts, run_backtest  # noqa: PLC0415
+    from lintel.lab.forecasting.running import (  # noqa: PLC0415
+        count_forecasts,
+        has_room,
+        run_backtest,
+    )
 
+    words = _words(models or "")
+    if models is not None and not words:
+        raise click.BadParameter("Name a model, or several.", param_hint="--models")
     for target in (report, csv_file):
         if target:
             refuse_existing(target, overwrite=overwrite)
@@ -162,7 +168,16 @@ def backtest(
         **{name: options.pop(name) for name in ("column", "regressors", "time_zone")},
     )
     protocol = _protocol(series, **options)
-    forecasters = make_forecasters(_words(models), series.season_length)
+    forecasters = make_forecasters(words, series.season_length)
+    if models is None:
+        short = [each.name for each in forecasters if not has_room(series, each, protocol)]
+        forecasters = tuple(each for each in forecasters if each.name not in short)
+        if short:
+            click.echo(
+                f"Passed over, as they need more steps before the first forecast: {listed(short)}."
+                " Fewer --origins or a smaller --calibration leave more.",
+                err=True,
+            )
     with click.progressbar(
         length=count_forecasts(forecasters, protocol),
         label="Forecasting",

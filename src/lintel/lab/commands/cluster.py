@@ -70,6 +70,8 @@ def cluster(
     for target in (report, json_file):
         if target:
             refuse_existing(target, overwrite=overwrite)
+    if layer and set(models) <= {clustering.PIXELS, clustering.HISTOGRAMS}:
+        raise click.UsageError("--layer is for .keras files and packages: leave it out.")
     extractors = [clustering.open_extractor(text, layer) for text in models]
     place, faces, _ = choose_faces(data, smallest=DEFAULT_PROTOCOL.smallest, **options)
     made = []

@@ -92,6 +92,8 @@ def evaluate(
     if _judge_masks(models):
         if protocol.long_side:
             raise click.UsageError("--long-side is for face detectors: masks are judged in crops.")
+        if given["least_overlap"] is not None and detector is None:
+            raise click.UsageError("--iou is for faces that are looked for: give --detector, too.")
         told = _evaluate_classifiers(models, data, detector, protocol, options)
     elif detector:
         raise click.UsageError("--detector is for mask classifiers, and these are face detectors.")

@@ -43,7 +43,7 @@ Exit status: 0 all were trained, 1 some failed."""
 @data_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, file_okay=False),
     required=True,
     metavar="DIR",
     help="For a folder a training, sweep.csv and curves.png.",

@@ -35,11 +35,11 @@ source_option = click.option(
     "sources",
     multiple=True,
     metavar="NAME",
-    help="Learn from this source only; may be given again.",
+    help="Faces of this source only; may be given again.",
 )
 weights_option = click.option(
     "--weights",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
     help="Weights to begin with: for mask those of a face detector (models/face/face.keras) or of"
     " another training, for networks of Keras's own what keras.applications has without a top"
@@ -68,7 +68,11 @@ The same command again goes on with a training that was cut off."""
 @click.option("--arch", metavar="NAME", help="An architecture of the recipe. Default: mask.")
 @data_option
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="For the model."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="For the model.",
 )
 @set_option
 @weights_option

@@ -123,6 +123,17 @@ def count_forecasts(forecasters: Sequence[Forecaster], protocol: Protocol) -> in
     return len(singles) * (protocol.windows + protocol.calibration)
 
 
+def has_room(series: RegularSeries, forecaster: Forecaster, protocol: Protocol) -> bool:
+    """Tells whether there is as long a history before the first forecast as a model needs."""
+    needed = forecaster.shortest(series, protocol.horizon)
+    return _steps_before(series, protocol) >= needed
+
+
+def _steps_before(series: RegularSeries, protocol: Protocol) -> int:
+    origin = protocol.first_origin(len(series)) - protocol.stride * protocol.calibration
+    return max(0, origin)
+
+
 class _Watched:
     """A forecaster that tells of each forecast, and keeps what came of the first fit."""
 
@@ -236,11 +247,10 @@ def _importances(
 
 
 def _check_length(series: RegularSeries, forecaster: Forecaster, protocol: Protocol) -> None:
-    origin = protocol.first_origin(len(series)) - protocol.stride * protocol.calibration
-    needed = forecaster.shortest(series, protocol.horizon)
-    if origin < needed:
+    if not has_room(series, forecaster, protocol):
+        needed = forecaster.shortest(series, protocol.horizon)
         raise LabError(
             f"The model {forecaster.name} needs {needed} steps before the first forecast, and there"
-            f" are {max(0, origin)}: give fewer --origins, a smaller --calibration, or other"
-            " --models."
+            f" are {_steps_before(series, protocol)}: give fewer --origins, a smaller"
+            " --calibration, or other --models."
         )

@@ -134,6 +134,7 @@ def test_folders_of_classes_are_data_too(
         (["MASK", "--split", "vla"], "No faces are left in the split vla"),
         (["MASK", "--min-face", "640"], "No faces are left"),
         (["MASK", "--long-side", "640"], "--long-side is for face detectors"),
+        (["MASK", "--iou", "0.5"], "give --detector, too."),
     ],
 )
 def test_what_cannot_be_done_is_told(

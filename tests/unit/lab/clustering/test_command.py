@@ -54,6 +54,7 @@ def test_how_many_can_be_chosen(index: Path, capsys: pytest.CaptureFixture[str])
     [
         (["nothing"], "There is no model package nothing"),
         (["nothing.keras"], "There is no file nothing.keras"),
+        (["hog", "pixels", "--layer", "x"], "--layer is for .keras files and packages"),
         (["pixels", "--clusters", "1"], "1 is not in the range"),
         (["pixels", "--clusters", "20"], "24 faces are too few for 20 clusters"),
         (["pixels", "--split", "test"], "No faces are left in the split test"),

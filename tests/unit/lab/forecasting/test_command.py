@@ -64,6 +64,17 @@ def test_what_is_known_beforehand_is_taken_from_a_column(file: Path, tmp_path: P
     assert "Third" in report.read_text()
 
 
+def test_models_without_room_are_passed_over_unless_asked_for(file: Path) -> None:
+    done = run(file, "--origins", "5", "--calibration", "120", "--season", "7")
+    assert done.exit_code == 0, done.output
+    assert done.stderr == (
+        "Passed over, as they need more steps before the first forecast: xgboost, combination."
+        " Fewer --origins or a smaller --calibration leave more.\n"
+    )
+    assert "theta" in done.stdout
+    assert "xgboost" not in done.stdout
+
+
 def test_what_is_there_is_not_overwritten(file: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     report.write_text("mine")
@@ -84,6 +95,8 @@ def test_what_is_there_is_not_overwritten(file: Path, tmp_path: Path) -> None:
         (["--levels", "9" * 5000], "whole per cents from 1 to 99"),
         (["--levels", ""], "whole per cents from 1 to 99"),
         (["--report", "report.pdf"], "What is written is a page: end the file's name in .html."),
+        (["--models", ""], "Name a model, or several."),
+        (["--models", " , "], "Name a model, or several."),
         (["--horizon", "0"], "0 is not in the range 1<=x<=1000"),
     ],
 )
@@ -100,6 +113,7 @@ def test_wrong_options_are_told(file: Path, arguments: list[str], told: str) -> 
         (["--last", "200"], "has 200 values: --last must be at least 1, and less"),
         (["--last", "0%"], "--last must be at least 1"),
         (["--models", "prophet"], "There is no model prophet: choose among naive"),
+        (["--models", "xgboost", "--calibration", "120"], "The model xgboost needs 10"),
         (["--calibration", "500"], "room for 168 windows of calibration, not 500"),
     ],
 )

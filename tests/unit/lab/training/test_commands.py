@@ -80,6 +80,9 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(
 
     assert isinstance(unknown.exception, LabError)
     assert "Did you mean epochs?" in str(unknown.exception)
-    assert isinstance(weightless.exception, LabError)
-    assert "there is no such file of weights" in str(weightless.exception)
-    assert not (tmp_path / "out" / "model.keras").exists()
+    assert weightless.exit_code == 2
+    assert "'--weights': File" in weightless.stderr
+    assert not (tmp_path / "out").exists()
+    full = run("train", "mask", *given, "--out", faces_index)
+    assert full.exit_code == 2
+    assert "is a file" in full.stderr

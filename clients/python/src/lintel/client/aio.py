@@ -233,7 +233,7 @@ class AsyncClient(Connection):
                 if status.value == SERVING:
                     return
         except grpc.RpcError as error:
-            raise errors.of_call(error) from error
+            raise errors.of_wait(error, timeout_s) from error
         raise UnavailableError("The device went away while it was waited for.")
 
     async def _one(

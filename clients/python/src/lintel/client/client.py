@@ -347,7 +347,7 @@ class Client(Connection):
             if not any(status.value == SERVING for status in statuses):
                 raise UnavailableError("The device went away while it was waited for.")
         except grpc.RpcError as error:
-            raise errors.of_call(error) from error
+            raise errors.of_wait(error, timeout_s) from error
         finally:
             statuses.cancel()
 

@@ -135,6 +135,19 @@ def of_call(error: grpc.RpcError) -> LintelError:
     return _make(code, message, **_read_details(packed))
 
 
+def of_wait(error: grpc.RpcError, timeout_s: float) -> LintelError:
+    """Reads the error of a call that waited until the device serves.
+
+    Args:
+        error: What gRPC raised.
+        timeout_s: Seconds that were waited at most.
+    """
+    told = of_call(error)
+    if isinstance(told, DeadlineExceededError):
+        return DeadlineExceededError(f"The device was not serving within {timeout_s:g} s.")
+    return told
+
+
 def of_picture(error: image_pb2.ImageError) -> LintelError:
     """Reads the error of one picture of a call."""
     code = _CODE_NAMES.get(error.code, LintelError.code)

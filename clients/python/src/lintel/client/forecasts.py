@@ -165,7 +165,22 @@ class Forecast:
             ValueError: It was not asked for.
         """
         low, high = _bounds(level)
-        return self.quantile(low), self.quantile(high)
+        try:
+            return self.quantile(low), self.quantile(high)
+        except ValueError:
+            known = ", ".join(f"{one:g}" for one in self._interval_levels()) or "none"
+            raise ValueError(
+                f"the interval of {level:g} % was not asked for; asked for were: {known}"
+            ) from None
+
+    def _interval_levels(self) -> list[float]:
+        """Returns of which intervals both ends were asked for, in percent."""
+        return [
+            100 - 200 * low
+            for low in reversed(self.quantile_levels)
+            if low < 0.5
+            and any(math.isclose(1 - low, high, abs_tol=1e-9) for high in self.quantile_levels)
+        ]
 
 
 def forecast_request(
@@ -181,6 +196,12 @@ def forecast_request(
     stored = _stored(history, options) if isinstance(history, str) else None
     points = None if isinstance(history, str) else _points(history, options)
     regressors = options.get("regressors", {}).items()
+    for name, regressor in regressors:
+        if not isinstance(regressor, Regressor):
+            raise TypeError(
+                f"regressors[{name!r}] must be a Regressor(history, future), not"
+                f" {type(regressor).__name__}"
+            )
     return forecast_pb2.ForecastRequest(
         history=points,
         stored=stored,

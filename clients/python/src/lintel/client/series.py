@@ -142,7 +142,8 @@ class Reading:
 
     Raises:
         TypeError: A bound is no moment.
-        ValueError: It does not tell its time zone, or the resolution is unknown.
+        ValueError: It does not tell its time zone, the resolution is unknown, or the stretch ends
+            before it starts.
     """
 
     def __init__(
@@ -152,11 +153,14 @@ class Reading:
         self._timestamps_us: list[int] = []
         self._values: list[float] = []
         self._time_zone = ""
+        start_us, end_us = _bound(start, "start"), _bound(end, "end")
+        if start is not None and end is not None and start_us >= end_us:
+            raise ValueError("end must be later than start")
         self.request: series_pb2.ReadSeriesRequest | None = series_pb2.ReadSeriesRequest(
             name=name,
             resolution=number_of(resolution, RESOLUTIONS, "resolution"),
-            start_timestamp_us=_bound(start, "start"),
-            end_timestamp_us=_bound(end, "end"),
+            start_timestamp_us=start_us,
+            end_timestamp_us=end_us,
         )
 
     def add(self, response: series_pb2.ReadSeriesResponse) -> None:
