@@ -336,7 +336,8 @@ def _predict(
     beside = np.concatenate(
         [maker.calendar_features(history.first + steps), regressors[len(history) :]], axis=1
     )
-    known = History(history.values[-(maker.lookback + direct_steps) :], horizon)
+    newest = history.tail(maker.lookback + direct_steps)
+    known = History(newest.values, horizon, newest.clock(horizon))
     forecast = np.empty(horizon)
     for start in range(0, horizon, direct_steps):
         part = slice(start, min(start + direct_steps, horizon))
