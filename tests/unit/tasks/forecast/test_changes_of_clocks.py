@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,12 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.forecast_fixtures import Floats
 
+from lintel.edge.packages import ForecastOutput
 from lintel.edge.tasks.forecast import (
+    ExponentialSmoothing,
     Forecaster,
     RegularSeries,
     SeasonalNaive,
+    Theta,
     TimeSeries,
     Trees,
+    WindowForecaster,
     regularise,
 )
 from lintel.edge.tasks.forecast.examples import make_examples
@@ -270,3 +277,64 @@ def test_trees_open_and_close_by_the_clock(change: Change) -> None:
         found = door(change, after)
         mean = forecast(Trees(), found)
         assert np.array_equal(mean > 9, found.is_open[found.origin :][:HORIZON])
+
+
+SMOOTHING = [ExponentialSmoothing(), Theta()]
+
+
+@across_changes
+@days_after
+@pytest.mark.parametrize("forecaster", SMOOTHING, ids=lambda each: each.name)
+def test_what_is_smoothed_follows_the_clock(
+    change: Change, after: int, forecaster: Forecaster
+) -> None:
+    pytest.importorskip("statsmodels")
+    found = door(change, after)
+    # Fitted to everything, and carried on from before the change.
+    for fitted_before in (0, (after + 1) * 24 + 1):
+        mean = forecast(forecaster, found, fitted_before)
+        np.testing.assert_allclose(mean, found.coming, atol=0.5)
+
+
+@across_changes
+@days_after
+def test_theta_follows_the_clock_by_weeks_too(change: Change, after: int) -> None:
+    pytest.importorskip("statsmodels")
+    found = door(change, after, week=1.0, season_length=7 * 24)
+    for fitted_before in (0, (after + 1) * 24 + 1):
+        mean = forecast(Theta(), found, fitted_before)
+        np.testing.assert_allclose(mean, found.coming, atol=0.5)
+
+
+class Repeating:
+    """Sessions of a network that repeats the last day of its window."""
+
+    inputs = (SimpleNamespace(name="values", shape=(48,)),)
+
+    @contextmanager
+    def lease(self) -> Iterator[Repeating]:
+        yield self
+
+    def run(self, tensors: dict[str, Floats]) -> dict[str, Floats]:
+        return {"forecast": tensors["values"][-24:]}
+
+
+@across_changes
+@days_after
+def test_networks_are_fed_and_read_by_the_clock(change: Change, after: int) -> None:
+    found = door(change, after)
+    output = ForecastOutput(forecast="forecast", window=48, horizon=24, mean=0.0, scale=1.0)
+    network = WindowForecaster("repeating", output, cast("Any", Repeating()))
+    np.testing.assert_allclose(forecast(network, found), found.coming)
+
+
+@pytest.mark.parametrize("forecaster", [SeasonalNaive(), *SMOOTHING], ids=lambda each: each.name)
+def test_amid_the_hour_that_is_shown_twice_forecasts_go_on(forecaster: Forecaster) -> None:
+    pytest.importorskip("statsmodels")
+    found = door(CHANGES["Berlin, autumn"], 0, step_us=HOUR_US // 2)
+    for half_hours in range(3, 9):
+        history = found.series.head(found.origin + half_hours)
+        fitted = forecaster.fit(history, HORIZON, nothing(len(history)))
+        mean = fitted.predict(history, HORIZON, nothing(len(history) + HORIZON))
+        coming = found.series.values[len(history) :][:HORIZON]
+        np.testing.assert_allclose(mean, coming, atol=0.5)
