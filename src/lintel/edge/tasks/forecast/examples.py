@@ -64,7 +64,8 @@ def make_examples(
     indices, steps = indices[usable], steps[usable]
     calendar = maker.calendar_features(series.first + indices)
     beside = np.concatenate([calendar, regressors[indices]], axis=1)
-    rows = maker.rows(History(series.values, 0), indices - steps + 1, steps, beside)
+    history = History(series.values, 0, series.clock())
+    rows = maker.rows(history, indices - steps + 1, steps, beside)
     usable = np.isfinite(rows.level)
     return Examples(rows.part(usable), series.values[indices][usable], indices[usable])
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lintel.edge.tasks.forecast.calendars import Calendar, Months, months_of
+from lintel.edge.tasks.forecast.clocks import STILL, Clock
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries
 from lintel.edge.tasks.forecast.zones import DAY_US, Integers, to_local
 
@@ -40,13 +41,15 @@ _WORKING_DAYS = 5
 class History:
     """The values known at an origin, with sums for rolling means and room for what is forecast."""
 
-    def __init__(self, values: Floats, room: int) -> None:
+    def __init__(self, values: Floats, room: int, clock: Clock = STILL) -> None:
         """Takes over the values.
 
         Args:
             values: float64 (N,), NaN where missing.
             room: How many may be appended.
+            clock: What clocks show at the values' steps, and those that may be appended.
         """
+        self.clock = clock
         known = ~np.isnan(values)
         zeros = np.where(known, values, 0.0)
         self.length = len(values)
@@ -202,12 +205,13 @@ class FeatureMaker:
             means, magnitudes = history.means(origins[:, None], lengths)
             level = means[:, 0]
             scale = np.fmax(magnitudes[:, 0], self.least_scale)
-            values = history.at(self._indices(origins, steps))
+            values = history.at(self._indices(history.clock, origins, steps))
             values = (values - level[:, None]) / scale[:, None]
             rolling = (means[:, 1:] - level[:, None]) / scale[:, None]
             blocks, season = self._blocks(values)
             if self._day:
-                like = _mean_of_known(history.at(self._like_days(origins, steps, beside)))
+                days = self._like_days(history.clock, origins, steps, beside)
+                like = _mean_of_known(history.at(days))
                 blocks = [*blocks, ((like - level) / scale)[:, None]]
         recent = values[:, :_RECENT]
         features = np.concatenate(
@@ -219,26 +223,29 @@ class FeatureMaker:
             features, level, scale, _first_known(recent) * scale + level, season * scale + level
         )
 
-    def _indices(self, origins: Integers, steps: Integers) -> Integers:
+    def _indices(self, clock: Clock, origins: Integers, steps: Integers) -> Integers:
         """Returns which values are looked at: the newest, then period by period.
 
         Of a period: those whole periods before the step to forecast, its neighbours a period
-        before, and those whole periods before the newest ones.
+        before, and those whole periods before the newest ones; all by the clock.
         """
         starts, targets = origins[:, None], (origins + steps - 1)[:, None]
+        newest, known = starts - _GRID_NEWEST, starts - _LESS_KNOWN
         parts = [starts - _NEWEST]
         for period in self.periods:
+            shown = clock.for_season(period)
             # So many periods before the step to forecast, values are known.
-            back = period * -(-steps[:, None] // period)
-            back_of_next = period * -(-(steps[:, None] + 1) // period)
-            parts += [targets - back - period * _PAST, targets - back - 1]
-            parts += [targets - back_of_next + 1, starts - (_GRID_NEWEST + period * _GRID_PAST)]
+            back = shown.back_to_known(targets, known, period) + period * _MORE_PERIODS
+            parts += [shown.before(targets, back) + _BESIDE]
+            parts += [shown.before(newest, period * _GRID_PAST)]
         return np.concatenate(parts, axis=1)
 
-    def _like_days(self, origins: Integers, steps: Integers, beside: Floats) -> Integers:
+    def _like_days(
+        self, clock: Clock, origins: Integers, steps: Integers, beside: Floats
+    ) -> Integers:
         """Returns the indices of the step to forecast on the newest days of its kind."""
         back = self._day * _DAYS_BACK[beside[:, 0].astype(np.int64)]
-        indices = (origins + steps - 1)[:, None] - back
+        indices = clock.for_season(self._day).before((origins + steps - 1)[:, None], back)
         return np.where(indices < origins[:, None], indices, -1)
 
     def _blocks(self, values: Floats) -> tuple[Sequence[Floats], Floats]:
@@ -284,7 +291,12 @@ class FeatureMaker:
 
 
 _NEWEST = np.arange(1, _RECENT + 1)
-_PAST = np.arange(_SEASONS)
+# Of a period: the last seasons, and the neighbours of the step a period before. How many periods
+# each is further back, how far beside that step, and of how many values less it is told: the
+# neighbour after a step must be known as well.
+_MORE_PERIODS = np.array([*range(_SEASONS), 0, 0])
+_BESIDE = np.array([0] * _SEASONS + [-1, 1])
+_LESS_KNOWN = np.array([0] * _SEASONS + [0, 1])
 _GRID_NEWEST = np.repeat(np.arange(1, _DEVIATIONS + 1), _SEASONS)
 _GRID_PAST = np.tile(np.arange(1, _SEASONS + 1), _DEVIATIONS)
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from lintel.edge.tasks.forecast.clocks import Clock
 from lintel.edge.tasks.forecast.forecaster import FittedForecaster
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries, fill_gaps
 
@@ -91,7 +92,7 @@ class Drift:
 class SeasonalNaive:
     """Repeats the last season: the one whose repetition was better on what it is fitted to.
 
-    Of hours that is the day or the week; without a season it is the naive forecast.
+    Of hours that is the day or the week, by the clock; without a season it is the naive forecast.
     """
 
     name: str = "seasonal-naive"
@@ -112,7 +113,8 @@ class SeasonalNaive:
         lengths = {series.season_length} | {
             period for period in series.calendar.periods if series.season_length < period <= longest
         }
-        errors = {length: _error_of_repetition(series.values, length) for length in lengths}
+        clock = series.clock()
+        errors = {length: _error_of_repetition(series.values, length, clock) for length in lengths}
         return FittedSeasonalNaive(min(sorted(lengths), key=errors.__getitem__))
 
 
@@ -133,17 +135,25 @@ class FittedSeasonalNaive:
         regressors: Floats,
     ) -> Floats:
         """See FittedForecaster."""
-        last = fill_gaps(history.values, self.season_length)[-self.season_length :]
-        return np.resize(last, horizon)
+        clock = history.clock(horizon)
+        filled = fill_gaps(history.values, self.season_length, clock)
+        known = len(filled)
+        coming = np.arange(known, known + horizon)
+        season = min(self.season_length, known)
+        sources = clock.for_season(season).season_before(coming, known, season)
+        # Of a single season, clocks that were put back leave an hour out.
+        return filled[np.maximum(sources, 0)]
 
     def refit(self, series: RegularSeries, regressors: Floats) -> FittedForecaster:
         """See FittedForecaster."""
         return self
 
 
-def _error_of_repetition(values: Floats, season_length: int) -> float:
+def _error_of_repetition(values: Floats, season_length: int, clock: Clock) -> float:
     """Returns the mean absolute error of repeating the season, over the newest half."""
-    errors = np.abs(values[season_length:] - values[:-season_length])[-(len(values) // 2) :]
+    steps = np.arange(season_length, len(values))[-(len(values) // 2) :]
+    sources = clock.for_season(season_length).season_before(steps, steps, season_length)
+    errors = np.abs(values[steps] - values[np.maximum(sources, 0)])
     known = errors[~np.isnan(errors)]
     return float(known.mean()) if len(known) else np.inf
 

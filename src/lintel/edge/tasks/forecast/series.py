@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lintel.edge.errors import InvalidArgumentError
 from lintel.edge.tasks.forecast.calendars import Calendar
+from lintel.edge.tasks.forecast.clocks import STILL, Clock
 from lintel.edge.tasks.forecast.zones import DAY_US, Integers
 
 Floats = NDArray[np.float64]
@@ -132,10 +133,62 @@ class RegularSeries:
 
         See `fill_gaps`, which this is with the season of the series.
         """
-        return fill_gaps(self.values, self.season_length)
+        return fill_gaps(self.values, self.season_length, self.clock())
+
+    def tail(self, length: int) -> RegularSeries:
+        """Returns the newest steps alone.
+
+        Args:
+            length: How many; all, where there are no more.
+        """
+        first = max(len(self) - length, 0)
+        return replace(self, first=self.first + first, values=self.values[first:])
+
+    def clock(self, horizon: int = 0) -> Clock:
+        """Returns what clocks show at the steps, and at some after the last.
+
+        Args:
+            horizon: How many after the last.
+        """
+        return Clock.of(self.calendar, self.first, len(self) + horizon)
+
+    def seasons_after(self, index: int, horizon: int, season_length: int) -> Integers:
+        """Returns which steps of a season later steps are, by the clock, if that one is the first.
+
+        Args:
+            index: Index of the first of them, up to the length of the series.
+            horizon: How many there are after the last step of the series.
+            season_length: Steps of the season.
+
+        Returns:
+            int64 (len(self) + horizon - index,), from 0 to below the length of the season.
+        """
+        clock = self.clock(horizon).for_season(season_length)
+        later = np.arange(index, len(self) + horizon, dtype=np.int64)
+        # The first may itself be where clocks have been put: the step before it is what was seen.
+        return (clock.distance(index - 1, later) - 1) % season_length
+
+    def by_clock(self, length: int) -> Floats:
+        """Returns the newest values in the order in which clocks show their times.
+
+        The season is then as long throughout, for models that count it in steps: an hour that was
+        skipped has the value of the one after it, one that was shown twice counts once. Where
+        clocks are not put forward or back these are the newest values themselves.
+
+        Args:
+            length: How many; as many as there are, where there are no more.
+
+        Returns:
+            float64 (min(N, length),), gaps filled.
+        """
+        back = np.arange(min(len(self), length))[::-1]
+        last = np.full_like(back, len(self) - 1)
+        sources = self.clock().for_season(self.season_length).before(last, back)
+        # An hour that counts once makes the oldest value count twice.
+        return self.filled[np.maximum(sources, 0)]
 
 
-def fill_gaps(values: Floats, season_length: int) -> Floats:
+def fill_gaps(values: Floats, season_length: int, clock: Clock = STILL) -> Floats:
     """Fills what is missing.
 
     A gap takes the latest known value that is whole seasons before it, and where there is none,
@@ -145,15 +198,17 @@ def fill_gaps(values: Floats, season_length: int) -> Floats:
     Args:
         values: float64 (N,), NaN where missing; the first is known.
         season_length: Steps of the season; 1: none.
+        clock: What clocks show at the steps.
 
     Returns:
         float64 (N,), finite.
     """
     filled = values.copy()
-    for index in np.flatnonzero(np.isnan(values)):
+    gaps = np.flatnonzero(np.isnan(values))
+    sources = clock.for_season(season_length).season_before(gaps, gaps, season_length)
+    for gap, source in zip(gaps.tolist(), sources.tolist(), strict=True):
         # Earlier gaps are filled by now.
-        source = index - season_length if index >= season_length else index - 1
-        filled[index] = filled[source]
+        filled[gap] = filled[source if source >= 0 else gap - 1]
     return filled
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from lintel.edge.tasks.forecast.apart import apart
 from lintel.edge.tasks.forecast.libraries import fitting, import_library
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries
+from lintel.edge.tasks.forecast.zones import Integers
 
 # What lies before has no weight left, and time and memory are bounded.
 MAXIMUM_STEPS = 2_000
@@ -67,7 +68,7 @@ class ExponentialSmoothing:
 
 
 class _State(NamedTuple):
-    """What smoothing has come to: level, slope, and the last season, oldest step first."""
+    """What smoothing has come to: level, slope, and season, from the step after the fit on."""
 
     level: float
     slope: float
@@ -93,9 +94,12 @@ class FittedSmoothing:
 
     def predict(self, history: RegularSeries, horizon: int, regressors: Floats) -> Floats:
         """See FittedForecaster."""
-        level, slope, season = self._smooth(history.filled[self.end - history.first :])
+        end = self.end - history.first
+        later = history.filled[end:]
+        of_season = history.seasons_after(end, horizon, len(self.state.season))
+        level, slope, season = self._smooth(later, of_season)
         slopes = np.cumsum(self._damping ** np.arange(1, horizon + 1))
-        return np.asarray(level + slope * slopes + np.resize(season, horizon))
+        return np.asarray(level + slope * slopes + season[of_season[len(later) :]])
 
     def refit(self, series: RegularSeries, regressors: Floats) -> FittedSmoothing:
         """See FittedForecaster: the components stay."""
@@ -105,21 +109,25 @@ class FittedSmoothing:
     def _damping(self) -> float:
         return float(self.parameters[-1]) if self.form.is_trending else 0.0
 
-    def _smooth(self, values: Floats) -> _State:
-        """Returns what smoothing comes to after later values; of the errors in its equations."""
+    def _smooth(self, values: Floats, indices: Integers) -> _State:
+        """Returns what smoothing comes to after later values; of the errors in its equations.
+
+        Args:
+            values: float64 (N,), the later values.
+            indices: int64 (at least N,), which step of the season each is.
+        """
         level, slope, season = self.state
         season = season.copy()
-        length = len(season)
         rates = self.parameters.tolist()
         of_slope = rates[1] if self.form.is_trending else 0.0
-        of_season = rates[1 + self.form.is_trending] if length > 1 else 0.0
-        for index, value in enumerate(values.tolist()):
+        of_season = rates[1 + self.form.is_trending] if len(season) > 1 else 0.0
+        for value, index in zip(values.tolist(), indices.tolist(), strict=False):
             slope *= self._damping
-            error = value - level - slope - season[index % length]
+            error = value - level - slope - season[index]
             level += slope + rates[0] * error
             slope += of_slope * error
-            season[index % length] += of_season * error
-        return _State(level, slope, np.roll(season, -(len(values) % length)))
+            season[index] += of_season * error
+        return _State(level, slope, season)
 
 
 class _Fit(NamedTuple):
@@ -132,7 +140,7 @@ class _Fit(NamedTuple):
 
 def _fit(series: RegularSeries, forms: Sequence[_Form]) -> FittedSmoothing:
     """Fits the best of some forms."""
-    best = apart(fit_forms, series.filled[-MAXIMUM_STEPS:], forms)
+    best = apart(fit_forms, series.by_clock(MAXIMUM_STEPS), forms)
     return FittedSmoothing(*best[:2], series.first + len(series), best.state)
 
 

@@ -40,16 +40,14 @@ class Theta:
     def fit(self, series: RegularSeries, horizon: int, regressors: Floats) -> FittedTheta:
         """See Forecaster."""
         steps = max(MAXIMUM_STEPS, 2 * series.season_length)
-        values = series.filled[-steps:]
+        values = series.by_clock(steps)
         fit = apart(fit_theta, values, series.season_length)
-        first = series.first + len(series)
         return FittedTheta(
             slope=fit.slope,
             smoothing=fit.smoothing,
-            # From the step after the last one on; turned so that step 0 comes first.
-            season=np.roll(fit.season, first % series.season_length),
+            season=fit.season,
             is_multiplicative=fit.is_multiplicative,
-            end=first,
+            end=series.first + len(series),
             level=fit.level,
             count=len(values),
         )
@@ -62,7 +60,7 @@ class FittedTheta:
     Attributes:
         slope: Of the line through the series without its season, a step.
         smoothing: Weight of the newest value.
-        season: float64 (season_length,), that of step 0 of the calendar first.
+        season: float64 (season_length,), from the step after the last one on, by the clock.
         is_multiplicative: Whether values are multiplied by the season, or it is added.
         end: Number of the step after the last one that `level` has seen.
         level: What smoothing had come to there; later steps are smoothed on from it.
@@ -79,9 +77,9 @@ class FittedTheta:
 
     def predict(self, history: RegularSeries, horizon: int, regressors: Floats) -> Floats:
         """See FittedForecaster."""
-        end = history.first + len(history)
-        later = history.filled[self.end - history.first :]
-        season = self.season[np.arange(self.end, end + horizon) % len(self.season)]
+        end = self.end - history.first
+        later = history.filled[end:]
+        season = self.season[history.seasons_after(end, horizon, len(self.season))]
         past, future = season[: len(later)], season[len(later) :]
         level = self.level
         for value in later / past if self.is_multiplicative else later - past:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
@@ -340,11 +340,11 @@ def _predict(
     beside = np.concatenate(
         [maker.calendar_features(history.first + steps), regressors[len(history) :]], axis=1
     )
-    past = history.values
-    if np.isnan(past[-maker.level_steps :]).all():
+    if np.isnan(history.values[-maker.level_steps :]).all():
         # Amid an outage there is nothing to be relative to but what is usual.
-        past = history.filled
-    known = History(past[-(maker.lookback + direct_steps) :], horizon)
+        history = replace(history, values=history.filled)
+    newest = history.tail(maker.lookback + direct_steps)
+    known = History(newest.values, horizon, newest.clock(horizon))
     forecast = np.empty(horizon)
     for start in range(0, horizon, direct_steps):
         part = slice(start, min(start + direct_steps, horizon))

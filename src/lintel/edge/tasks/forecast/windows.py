@@ -74,10 +74,14 @@ class WindowForecaster:
             InferenceFailedError: The network failed on this history.
         """
         output = self.output
-        known = (history.filled[-output.window :] - output.mean) * output.scale
-        while len(known) < output.window + horizon:
+        known = (history.by_clock(output.window) - output.mean) * output.scale
+        last = len(history) - 1
+        clock = history.clock(horizon).for_season(history.season_length)
+        # What it gives goes by the clock as well; an hour that is shown twice is given once.
+        steps = clock.distance(last, np.arange(last + 1, last + 1 + horizon))
+        while len(known) < output.window + steps.max():
             known = np.concatenate([known, self._run(known[-output.window :])])
-        return known[output.window : output.window + horizon] / output.scale + output.mean
+        return known[output.window - 1 + steps] / output.scale + output.mean
 
     def refit(self, series: RegularSeries, regressors: Floats) -> WindowForecaster:
         """See FittedForecaster: there is nothing to fit."""

@@ -17,6 +17,8 @@ SECOND_US = 1_000_000
 HOUR_US = 3_600 * SECOND_US
 DAY_US = 24 * HOUR_US
 _FAR_APART_DAYS = 14
+# Offsets are kept for so many days, and whole times as many.
+_DAYS_KEPT = 512
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCAL_EPOCH = datetime(1970, 1, 1)
 
@@ -46,7 +48,7 @@ def to_local(timestamps_us: Integers, zone: ZoneInfo) -> Integers:
         timestamps_us: int64 (N,), microseconds since 1970 UTC.
         zone: The clocks' time zone.
     """
-    return timestamps_us + _offsets_us(timestamps_us, zone)
+    return timestamps_us + offsets_us(timestamps_us, zone)
 
 
 def to_utc(local_us: Integers, zone: ZoneInfo) -> Integers:
@@ -59,7 +61,7 @@ def to_utc(local_us: Integers, zone: ZoneInfo) -> Integers:
         local_us: int64 (N,), as `to_local` returns.
         zone: The clocks' time zone.
     """
-    before, after = (_offsets_us(local_us + shift, zone) for shift in (-DAY_US, DAY_US))
+    before, after = (offsets_us(local_us + shift, zone) for shift in (-DAY_US, DAY_US))
     result = local_us - before
     for index in np.flatnonzero(before != after):
         local = _LOCAL_EPOCH + timedelta(microseconds=int(local_us[index]))
@@ -67,7 +69,13 @@ def to_utc(local_us: Integers, zone: ZoneInfo) -> Integers:
     return result
 
 
-def _offsets_us(timestamps_us: Integers, zone: ZoneInfo) -> Integers:
+def offsets_us(timestamps_us: Integers, zone: ZoneInfo) -> Integers:
+    """Returns how far clocks are ahead of UTC: int64 (N,), microseconds.
+
+    Args:
+        timestamps_us: int64 (N,), microseconds since 1970 UTC.
+        zone: The clocks' time zone.
+    """
     if zone.key == "UTC" or not len(timestamps_us):
         return np.zeros_like(timestamps_us)
     days = timestamps_us // DAY_US
@@ -83,10 +91,31 @@ def _offsets_us(timestamps_us: Integers, zone: ZoneInfo) -> Integers:
     return offsets
 
 
-@lru_cache(maxsize=64)
+def is_offset_constant(first_us: int, last_us: int, zone: ZoneInfo) -> bool:
+    """Returns whether clocks are surely never put forward or back, from the one day to the other.
+
+    Args:
+        first_us: A moment of the first day, in microseconds since 1970 UTC.
+        last_us: A moment of the last day.
+        zone: The clocks' time zone.
+    """
+    if zone.key == "UTC":
+        return True
+    table = _daily_offsets_us(zone, first_us // DAY_US, last_us // DAY_US + 1)
+    return bool((table == table[0]).all())
+
+
 def _daily_offsets_us(zone: ZoneInfo, first_day: int, last_day: int) -> Integers:
-    offsets = [_offset_us(day * DAY_US, zone) for day in range(first_day, last_day + 1)]
-    return np.array(offsets, np.int64)
+    # Series end on another day every day: what is kept serves them all.
+    start = first_day // _DAYS_KEPT
+    kept = _kept_offsets_us(zone, start, last_day // _DAYS_KEPT + 1)
+    return kept[first_day - start * _DAYS_KEPT : last_day + 1 - start * _DAYS_KEPT]
+
+
+@lru_cache(maxsize=64)
+def _kept_offsets_us(zone: ZoneInfo, start: int, end: int) -> Integers:
+    days = range(start * _DAYS_KEPT, end * _DAYS_KEPT)
+    return np.array([_offset_us(day * DAY_US, zone) for day in days], np.int64)
 
 
 def _offset_us(timestamp_us: int, zone: ZoneInfo) -> int:
