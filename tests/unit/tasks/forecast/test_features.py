@@ -94,6 +94,23 @@ def test_nothing_at_or_after_the_origin_is_seen(
         assert np.array_equal(one, other, equal_nan=True)
 
 
+@pytest.mark.parametrize("length", [100, 460, 600])
+def test_what_lies_before_the_look_back_makes_no_difference(
+    make_regular: MakeRegular, length: int
+) -> None:
+    series = make_regular(np.random.default_rng(0).normal(size=length))
+    maker = FeatureMaker.for_series(series, 0)
+    whole = History(series.values, 0)
+    newest = History(series.values[-maker.lookback :], 0)
+    for step in (1, 5, 24):
+        beside = maker.calendar_features(np.array([series.first + length + step - 1]))
+        one, other = (
+            maker.rows(known, np.array([known.length]), np.array([step]), beside)
+            for known in (whole, newest)
+        )
+        np.testing.assert_allclose(one.features, other.features, rtol=1e-5, atol=1e-6)
+
+
 def test_a_series_twice_as_high_looks_the_same(make_regular: MakeRegular) -> None:
     one, two = (FeatureMaker.for_series(make_regular(each), 0) for each in (VALUES, 2 * VALUES))
     first, second = rows(one, VALUES, [400], [5]), rows(two, 2 * VALUES, [400], [5])

@@ -152,7 +152,8 @@ class FeatureMaker:
     def lookback(self) -> int:
         """Steps before an origin that features are made of, for forecasts within a season."""
         longest = max(self.periods, default=1)
-        return max((_SEASONS + 1) * longest, _LONG_LEVELS * self.level_steps) + _RECENT
+        seasons = max((_SEASONS + 1) * longest, _LONG_LEVELS * self.level_steps)
+        return max(seasons, self._day * _FARTHEST_LIKE_DAY) + _RECENT
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -317,6 +318,7 @@ def _days_back() -> Integers:
 
 
 _DAYS_BACK = _days_back()
+_FARTHEST_LIKE_DAY = int(_DAYS_BACK[_DAYS_BACK < 7 * _LIKE_FREE_DAYS].max())
 
 
 def _circle(turns: Floats) -> tuple[Floats, Floats]:
