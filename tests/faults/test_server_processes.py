@@ -102,7 +102,8 @@ class TestStarting:
         second = run_serve("--listen", device.unix)
         assert second.returncode == 2
         assert second.stderr == (
-            f"Error: The address {device.unix} cannot be listened on; is another server there?\n"
+            f"Error: server.listen[0]: The address {device.unix} cannot be listened on; is another"
+            " server there?\n"
         )
         assert serves(device.unix, short_request)
 
