@@ -84,6 +84,9 @@ def check(forecast: Forecast, horizon: int) -> None:
     assert np.isfinite(forecast.mean).all()
     assert np.isfinite(forecast.quantiles).all()
     assert (np.diff(forecast.quantiles, axis=1) >= 0).all()
+    below = np.array(forecast.quantile_levels) < 0.5
+    assert (forecast.quantiles[:, below] <= forecast.mean[:, None]).all()
+    assert (forecast.quantiles[:, ~below] >= forecast.mean[:, None]).all()
     assert (np.diff(forecast.timestamps_us) > 0).all()
     assert forecast.reason.startswith(f"{forecast.model}: ")
 

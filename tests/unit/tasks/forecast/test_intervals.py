@@ -43,7 +43,7 @@ def test_coverage_is_what_it_says(kind: str) -> None:
     means = random.uniform(50, 500, (1200, 1))
     errors = {
         "normal": random.normal(0, 10, (1200, 1)),
-        "skewed": random.exponential(10, (1200, 1)),
+        "skewed": random.exponential(10, (1200, 1)) - 10,
         "in proportion": means * random.normal(0, 0.2, (1200, 1)),
         "three times as wide": random.normal(0, 10, (1200, 1))
         * np.where(np.arange(1200) < 600, 1, 3)[:, None],
@@ -53,6 +53,19 @@ def test_coverage_is_what_it_says(kind: str) -> None:
     inner, outer = coverage(told[200:], (means + errors)[200:])
     assert inner == pytest.approx(0.8, abs=0.02)
     assert outer == pytest.approx(0.95, abs=0.02)
+
+
+@pytest.mark.parametrize("bias", [15.0, -15.0])
+def test_a_forecast_lies_in_its_intervals_however_wrong_the_model_was(bias: float) -> None:
+    random = np.random.default_rng(0)
+    means = random.uniform(50, 500, (300, 6))
+    intervals, _ = replay(outcomes(means, means + bias + random.normal(0, 3, (300, 6))), LEVELS)
+    quantiles = intervals.quantiles(means[0])
+    assert (quantiles[:, :2] <= means[0, :, None]).all()
+    assert (quantiles[:, 2:] >= means[0, :, None]).all()
+    nearer, farther = (2, 1) if bias > 0 else (1, 2)
+    assert np.abs(quantiles[:, nearer] - means[0]).mean() > 15
+    np.testing.assert_allclose(quantiles[:, farther], means[0])
 
 
 def test_errors_in_proportion_make_intervals_in_proportion() -> None:
@@ -109,11 +122,11 @@ def test_intervals_of_few_errors_hold_the_forecast(error: float, count: int) -> 
     assert 10 - lowest == pytest.approx(highest - 10)
 
 
-def test_intervals_of_ten_errors_are_made_of_these_alone() -> None:
+def test_intervals_of_ten_errors_are_made_of_these_and_the_forecast() -> None:
     means = np.full((10, 1), 10.0)
     actuals = means + np.arange(1, 11)[:, None]
     intervals, _ = replay(outcomes(means, actuals), (0.025, 0.975))
-    np.testing.assert_allclose(intervals.quantiles(np.array([10.0]))[0], [11, 20])
+    np.testing.assert_allclose(intervals.quantiles(np.array([10.0]))[0], [10, 20])
 
 
 def test_quantiles_of_counts_are_not_negative() -> None:

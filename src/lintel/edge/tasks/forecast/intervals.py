@@ -70,8 +70,8 @@ class ConformalIntervals:
     with every window that has come to pass, up where too much lay above the quantile and down
     where too little did (I. Gibbs and E. Candes, Adaptive Conformal Inference Under Distribution
     Shift, 2021): so coverage holds in the long run whatever the series does. Quantiles never
-    cross. Of a model that was always too low all may lie above the forecast. Fewer than ten errors
-    count on both sides of the forecast, and it is one of the values that are looked up.
+    cross, and the forecast lies between those below the median and those above it. Fewer than ten
+    errors count on both sides of the forecast, and it is one of the values that are looked up.
 
     Attributes:
         levels: Of the quantiles, between 0 and 1 and rising.
@@ -129,6 +129,10 @@ class ConformalIntervals:
             self._scores = _measure(np.stack(means), np.stack(actuals))
         looked_up = np.clip(self._adapted, _LEAST_LEVEL, _MOST_LEVEL)
         scores = _conformal_quantiles(self._scores.sorted, looked_up)
+        # A model that was too low every time has errors on one side alone; its forecast is in its
+        # intervals all the same.
+        sides = np.sign(np.array(self.levels) - 0.5)
+        scores = np.where(scores * sides < 0, 0.0, scores)
         quantiles = mean[:, None] + self._scores.sizes(mean)[:, None] * scores
         return np.asarray(np.maximum(quantiles, self._lowest))
 
