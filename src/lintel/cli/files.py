@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,7 +64,8 @@ def read_secret(path: Path) -> str:
 def whole_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     """Opens a file that appears under its name only when all of it is on the disk.
 
-    What is written goes to a hidden file beside it, which is removed where the block raises.
+    What is written goes to a hidden file beside it, which is removed where the block raises. A
+    device or a pipe, such as /dev/null, is written to as it is, and nothing takes its place.
 
     Args:
         target: The file to make; its folder is made too.
@@ -73,6 +75,13 @@ def whole_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         FileFailedError: It is there already, or cannot be written.
     """
     refuse_existing(target, overwrite=overwrite)
+    if _takes_all(target):
+        try:
+            with target.open("wb") as file:
+                yield file
+        except OSError as error:
+            raise _unwritable(target, error) from error
+        return
     part = target.with_name(f".lintel-{secrets.token_hex(8)}.part")
     make_folder(target.parent)
     try:
@@ -90,9 +99,7 @@ def whole_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     except FileExistsError as error:
         raise _exists(target) from error
     except OSError as error:
-        raise FileFailedError(
-            f"{shown(str(target))} cannot be written: {error.strerror}."
-        ) from error
+        raise _unwritable(target, error) from error
 
 
 def make_folder(folder: Path) -> None:
@@ -119,8 +126,21 @@ def refuse_existing(target: Path, *, overwrite: bool) -> None:
     """
     if os.path.isdir(target):  # noqa: PTH112 - Path.is_dir raises where it may not look
         raise FileFailedError(f"{shown(str(target))} is a folder: name a file.")
-    if not overwrite and os.path.lexists(target):
+    if not overwrite and os.path.lexists(target) and not _takes_all(target):
         raise _exists(target)
+
+
+def _takes_all(target: Path) -> bool:
+    """Tells whether it is a device or a pipe, which holds nothing that could be replaced."""
+    try:
+        kind = target.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(kind) or stat.S_ISFIFO(kind)
+
+
+def _unwritable(target: Path, error: OSError) -> FileFailedError:
+    return FileFailedError(f"{shown(str(target))} cannot be written: {error.strerror}.")
 
 
 def _exists(target: Path) -> FileFailedError:

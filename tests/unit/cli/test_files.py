@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -152,3 +153,25 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
         read_picture(tmp_path / "missing", 10)
     with pytest.raises(FileFailedError, match="cannot be read"):
         read_picture(tmp_path, 10)
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_nothing_takes_the_place_of_a_device(tmp_path: Path, overwrite: bool) -> None:
+    # By another name: a fault must not cost this machine its own.
+    target = tmp_path / "null"
+    target.symlink_to("/dev/null")
+    with whole_file(target, overwrite=overwrite) as file:
+        file.write(b"gone")
+    assert target.is_symlink()
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_pipe_gets_what_is_written(tmp_path: Path) -> None:
+    target = tmp_path / "pipe"
+    os.mkfifo(target)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(target.read_bytes)
+        with whole_file(target, overwrite=False) as file:
+            file.write(b"all of it")
+        assert read.result(30) == b"all of it"
+    assert target.is_fifo()
