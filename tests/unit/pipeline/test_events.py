@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -234,6 +235,19 @@ class TestDamage:
         onlooker.close()
         log.close()
         assert numbers(EventLog(path, 10), 0) == [1, 2, 3]
+
+    def test_where_there_are_no_locks_it_is_written_all_the_same(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(_descriptor: int, _operation: int) -> None:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        monkeypatch.setattr(fcntl, "flock", fail)
+        log = EventLog(path, 10)
+        fill(log, 1)
+        log.close()
+        assert "cannot be locked: No locks available" in caplog.text
+        assert numbers(EventLog(path, 10), 0) == [1]
 
     def test_a_file_that_cannot_be_read_is_put_aside(
         self, path: Path, monkeypatch: pytest.MonkeyPatch

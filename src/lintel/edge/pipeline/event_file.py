@@ -142,6 +142,11 @@ class EventFile:
                 " file in pipeline.events_path.",
                 field="pipeline.events_path",
             ) from error
+        except OSError as error:
+            # Some file systems of other machines have no locks.
+            os.close(lock)
+            logger.warning("The file of events cannot be locked: %s", error.strerror)
+            return
         self._lock = lock
 
     def read(self) -> tuple[list[Event], int]:
