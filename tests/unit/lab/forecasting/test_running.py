@@ -63,7 +63,8 @@ def test_forecasts_are_those_of_the_test_part_alone(make_series: MakeSeries) -> 
     assert backtest.quantiles["naive"].shape == (5, 2, 4)
     # Every error before was the same: one step of 1, and one of 2.
     low, high = backtest.interval("naive", 80)
-    assert low.tolist() == high.tolist() == backtest.result.actual.tolist()
+    assert high.tolist() == backtest.result.actual.tolist()
+    assert low.tolist() == backtest.result.forecasts["naive"].tolist()
 
 
 def test_without_calibration_the_first_intervals_are_unknown(make_series: MakeSeries) -> None:

@@ -137,6 +137,28 @@ def test_windows_amid_an_outage_are_not_compared(
     assert 5 <= chosen.summary.windows < chosen.result.plan.windows
 
 
+def test_a_trend_is_seen_though_all_windows_overlap(make_regular: MakeRegular) -> None:
+    steps = np.arange(119)
+    seasons = (100 + steps) * (1 + 0.2 * np.sin(2 * np.pi * steps / 12))
+    noise = np.exp(np.random.default_rng(0).normal(0, 0.03, 119))
+    series = make_regular(seasons * noise, season_length=12)
+    chosen = select(series, 24, (ExponentialSmoothing(), Theta()), none(series))
+    assert chosen.result is not None
+    assert chosen.result.plan.windows < chosen.result.plan.overlap
+    assert chosen.forecaster.name in {"theta", "exponential-smoothing"}
+
+
+def test_chance_is_seldom_taken_for_a_trend_where_all_windows_overlap(
+    make_regular: MakeRegular,
+) -> None:
+    names = []
+    for seed in range(20):
+        walk = np.random.default_rng(seed).normal(size=120).cumsum()
+        series = make_regular(walk, season_length=1)
+        names.append(select(series, 24, (Drift(),), none(series)).forecaster.name)
+    assert names.count("naive") >= 17
+
+
 @pytest.mark.parametrize(
     ("walks", "better"), [(True, "naive"), (False, "seasonal-naive")], ids=["walk", "week"]
 )

@@ -76,22 +76,29 @@ class BacktestResult:
         """Returns the mean absolute error of a model over all steps of all windows."""
         return mean_absolute_error(self.actual, self.forecasts[name])
 
-    def compare(self, name: str, other: str) -> DieboldMariano:
+    def compare(self, name: str, other: str, steps: int | None = None) -> DieboldMariano:
         """Tests whether two models differ by more than chance; negative: the first is better.
 
         Args:
             name: One.
             other: The other.
+            steps: How many steps of each window are compared, from the first on; None: all.
         """
-        return diebold_mariano(self.losses(name), self.losses(other), self.plan.overlap)
+        steps = steps or self.plan.horizon
+        overlap = -(-steps // self.plan.stride)
+        return diebold_mariano(self.losses(name, steps), self.losses(other, steps), overlap)
 
-    def losses(self, name: str) -> Floats:
+    def losses(self, name: str, steps: int | None = None) -> Floats:
         """Returns the mean absolute error of each window, NaN where nothing of it is known.
+
+        Args:
+            name: The model.
+            steps: As for `compare`.
 
         Returns:
             float64 (windows,).
         """
-        errors = np.abs(self.actual - self.forecasts[name])
+        errors = np.abs(self.actual - self.forecasts[name])[:, :steps]
         known = ~np.isnan(errors)
         counts = known.sum(axis=1)
         sums = np.where(known, errors, 0.0).sum(axis=1)

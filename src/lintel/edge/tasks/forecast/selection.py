@@ -63,7 +63,8 @@ def select(
 
     A model other than the naive ones is chosen where it is better than the better of these in the
     whole backtest, by a hundredth or more and by a Diebold-Mariano test with p < 0.05, and still
-    is in the newest third of its windows.
+    is in the newest third of its windows. Where fewer than five windows do not overlap, the test
+    is of the first steps of each.
 
     Args:
         series: The whole series.
@@ -203,12 +204,20 @@ def _summarise(result: BacktestResult, naive: str) -> BacktestSummary:
             model=name,
             mean_absolute_error=error,
             relative_to_naive=_ratio(error, errors[naive]),
-            p_value=result.compare(name, naive).p_value,
+            p_value=result.compare(name, naive, _steps_compared(result.plan)).p_value,
         )
         for name, error in sorted(errors.items(), key=lambda item: item[1])
     ]
     windows = int((~np.isnan(result.actual)).any(axis=1).sum())
     return BacktestSummary(windows, result.plan.horizon, tuple(scores))
+
+
+def _steps_compared(plan: Plan) -> int:
+    """Returns how many steps of each window are tested for chance: so many that five are apart.
+
+    Of windows that nearly all overlap, nothing could ever be shown.
+    """
+    return min(max(plan.windows * plan.stride // FEWEST_WINDOWS, 1), plan.horizon)
 
 
 def _choose(
