@@ -15,7 +15,9 @@ from lintel.cli.options import overwrite_option
 from lintel.lab.commands.report_option import report_option
 
 if TYPE_CHECKING:
-    from lintel.edge.tasks.forecast import RegularSeries
+    from collections.abc import Sequence
+
+    from lintel.edge.tasks.forecast import Forecaster, RegularSeries
     from lintel.lab.forecasting.protocol import Protocol
 
 DEFAULT_ORIGINS = 30
@@ -148,16 +150,11 @@ def backtest(
     what lies before each origin; the test part is for reporting: choose on what comes before it.
     """
     from lintel.lab.forecasting import report as reports  # noqa: PLC0415 - not for --help
-    from lintel.lab.forecasting.models import make_forecasters  # noqa: PLC0415
     from lintel.lab.forecasting.reading import read_series  # noqa: PLC0415
-    from lintel.lab.forecasting.running import (  # noqa: PLC0415
-        count_forecasts,
-        has_room,
-        run_backtest,
-    )
+    from lintel.lab.forecasting.running import count_forecasts, run_backtest  # noqa: PLC0415
 
-    words = _words(models or "")
-    if models is not None and not words:
+    names = _words(models or "")
+    if models is not None and not names:
         raise click.BadParameter("Name a model, or several.", param_hint="--models")
     for target in (report, csv_file):
         if target:
@@ -168,16 +165,7 @@ def backtest(
         **{name: options.pop(name) for name in ("column", "regressors", "time_zone")},
     )
     protocol = _protocol(series, **options)
-    forecasters = make_forecasters(words, series.season_length)
-    if models is None:
-        short = [each.name for each in forecasters if not has_room(series, each, protocol)]
-        forecasters = tuple(each for each in forecasters if each.name not in short)
-        if short:
-            click.echo(
-                f"Passed over, as they need more steps before the first forecast: {listed(short)}."
-                " Fewer --origins or a smaller --calibration leave more.",
-                err=True,
-            )
+    forecasters = _forecasters(series, protocol, names)
     with click.progressbar(
         length=count_forecasts(forecasters, protocol),
         label="Forecasting",
@@ -196,6 +184,26 @@ def backtest(
         with whole_file(report, overwrite=overwrite) as target_file:
             target_file.write(reports.to_html(result, summary).encode())
         click.echo(f"\n{shown(str(report))} shows forecasts, residuals and importances.")
+
+
+def _forecasters(
+    series: RegularSeries, protocol: Protocol, names: Sequence[str]
+) -> Sequence[Forecaster]:
+    """Returns the models of these names; of none, the usual ones that there is room for."""
+    from lintel.lab.forecasting.models import make_forecasters  # noqa: PLC0415 - not for --help
+    from lintel.lab.forecasting.running import has_room  # noqa: PLC0415
+
+    forecasters = make_forecasters(names, series.season_length)
+    if names:
+        return forecasters
+    short = [each.name for each in forecasters if not has_room(series, each, protocol)]
+    if short:
+        click.echo(
+            f"Passed over, as they need more steps before the first forecast: {listed(short)}."
+            " Fewer --origins or a smaller --calibration leave more.",
+            err=True,
+        )
+    return [each for each in forecasters if each.name not in short]
 
 
 def _protocol(
