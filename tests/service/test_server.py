@@ -63,12 +63,13 @@ def is_idle(device: DeviceServer) -> bool:
 
 
 def until_taken(method: Callable[..., Any], request: Message) -> Any:
-    """Calls a method until the device takes the call."""
+    """Calls a method until the device, which may say that it is at its limit, takes the call."""
     end = time.monotonic() + 20
     while True:
         try:
             return method(request, timeout=5)
-        except grpc.RpcError:
+        except grpc.RpcError as error:
+            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
             assert time.monotonic() < end
 
 

@@ -75,7 +75,7 @@ def whole_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         FileFailedError: It is there already, or cannot be written.
     """
     refuse_existing(target, overwrite=overwrite)
-    if _takes_all(target):
+    if _is_device_or_pipe(target):
         try:
             with target.open("wb") as file:
                 yield file
@@ -126,12 +126,12 @@ def refuse_existing(target: Path, *, overwrite: bool) -> None:
     """
     if os.path.isdir(target):  # noqa: PTH112 - Path.is_dir raises where it may not look
         raise FileFailedError(f"{shown(str(target))} is a folder: name a file.")
-    if not overwrite and os.path.lexists(target) and not _takes_all(target):
+    if not overwrite and os.path.lexists(target) and not _is_device_or_pipe(target):
         raise _exists(target)
 
 
-def _takes_all(target: Path) -> bool:
-    """Tells whether it is a device or a pipe, which holds nothing that could be replaced."""
+def _is_device_or_pipe(target: Path) -> bool:
+    """Tells whether it is one, by whatever link: it holds nothing that could be replaced."""
     try:
         kind = target.stat().st_mode
     except OSError:

@@ -59,7 +59,11 @@ def test_coverage_is_what_it_says(kind: str) -> None:
 def test_a_forecast_lies_in_its_intervals_however_wrong_the_model_was(bias: float) -> None:
     random = np.random.default_rng(0)
     means = random.uniform(50, 500, (300, 6))
-    intervals, _ = replay(outcomes(means, means + bias + random.normal(0, 3, (300, 6))), LEVELS)
+    actuals = means + bias + random.normal(0, 3, (300, 6))
+    intervals, told = replay(outcomes(means, actuals), LEVELS)
+    inner, outer = coverage(told[100:], actuals[100:])
+    assert inner > 0.78
+    assert outer > 0.93
     quantiles = intervals.quantiles(means[0])
     assert (quantiles[:, :2] <= means[0, :, None]).all()
     assert (quantiles[:, 2:] >= means[0, :, None]).all()

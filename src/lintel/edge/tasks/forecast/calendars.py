@@ -14,7 +14,7 @@ _MINUTE_US = 60 * SECOND_US
 _WEEK_DAYS = 7
 _WORKING_DAYS = 5
 _YEAR_WEEKS = 52
-_YEAR_MONTHS = 12
+YEAR_MONTHS = 12
 _EPOCH_DATE = np.datetime64("1970-01-01", "D")
 
 
@@ -186,7 +186,7 @@ class Months:
     @property
     def periods(self) -> tuple[int, ...]:
         """See Calendar: the year, where steps divide it."""
-        steps, rest = divmod(_YEAR_MONTHS, self.every)
+        steps, rest = divmod(YEAR_MONTHS, self.every)
         return (steps,) if steps > 1 and rest == 0 else ()
 
     def positions(self, timestamps_us: Integers) -> Integers:

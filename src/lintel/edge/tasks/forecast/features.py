@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lintel.edge.tasks.forecast.calendars import Calendar, Months, months_of
+from lintel.edge.tasks.forecast.calendars import YEAR_MONTHS, Calendar, Months, months_of
 from lintel.edge.tasks.forecast.clocks import STILL, Clock
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries
 from lintel.edge.tasks.forecast.zones import DAY_US, Integers, to_local
@@ -31,7 +31,6 @@ _SHORTEST_LEVEL = 14
 _LONG_LEVELS = 4
 _DAY_S = 24 * 3600
 _YEAR_DAYS = 365.2425
-_YEAR_MONTHS = 12
 # How many days back the newest are that are as the day to forecast, by its weekday: working days,
 # or days of weekends, of which fewer are near.
 _LIKE_WORKING_DAYS, _LIKE_FREE_DAYS = 10, 6
@@ -183,7 +182,7 @@ class FeatureMaker:
         days, within = np.divmod(to_local(starts, self.calendar.zone), DAY_US)
         if isinstance(self.calendar, Months):
             # On which weekday a month begins tells nothing.
-            return np.stack([months_of(days) % _YEAR_MONTHS, *_circle(days / _YEAR_DAYS)], axis=1)
+            return np.stack([months_of(days) % YEAR_MONTHS, *_circle(days / _YEAR_DAYS)], axis=1)
         # 1970-01-01 was a Thursday: 3 with Monday as 0.
         weekdays = ((days + 3) % 7).astype(np.float64)
         columns = [weekdays, *_circle(days / _YEAR_DAYS)]

@@ -11,6 +11,9 @@ from lintel.edge.tasks.forecast.clocks import Clock
 from lintel.edge.tasks.forecast.forecaster import FittedForecaster
 from lintel.edge.tasks.forecast.series import Floats, RegularSeries, fill_gaps
 
+# The last season, the one before it for an hour that is shown twice, and room for one that is not.
+_SEASONS_SEEN = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Naive:
@@ -135,6 +138,10 @@ class FittedSeasonalNaive:
         regressors: Floats,
     ) -> Floats:
         """See FittedForecaster."""
+        # Nothing older is looked at, but to fill gaps; a long history is not gone through for that.
+        newest = history.tail(_SEASONS_SEEN * self.season_length)
+        if not np.isnan(newest.values).any():
+            history = newest
         clock = history.clock(horizon)
         filled = fill_gaps(history.values, self.season_length, clock)
         known = len(filled)

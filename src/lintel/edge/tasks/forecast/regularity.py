@@ -10,6 +10,7 @@ import numpy as np
 
 from lintel.edge.errors import InvalidArgumentError
 from lintel.edge.tasks.forecast.calendars import (
+    YEAR_MONTHS,
     Calendar,
     Days,
     FixedSteps,
@@ -30,7 +31,6 @@ _SHORTEST_DAY_US = 22 * HOUR_US
 _SHORTEST_MONTH_US = 27 * DAY_US + _SHORTEST_DAY_US
 # Two points a month apart may be so many days apart as well.
 _MONTHS_NEEDED = 3
-_YEAR_MONTHS = 12
 _LONGEST_MONTH = 31
 # So many weekends without a value: a series of working days.
 _WEEKENDS = 2
@@ -194,7 +194,7 @@ def _are_meant(months: Months, timestamps_us: Integers) -> bool:
         return True
     dates = days - first_days(months_of(days)) + 1
     on_one_day = months.day == _LONGEST_MONTH or bool((dates == months.day).all())
-    return on_one_day and (len(months.periods) > 0 or months.every % _YEAR_MONTHS == 0)
+    return on_one_day and (len(months.periods) > 0 or months.every % YEAR_MONTHS == 0)
 
 
 def _split(timestamps_us: Integers, zone: ZoneInfo) -> tuple[int, Integers]:
